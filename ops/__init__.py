@@ -1,0 +1,1 @@
+"""Running it: the command line, the scheduler's jobs, health, and the development site."""

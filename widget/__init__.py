@@ -1,0 +1,1 @@
+"""The public faces of a campaign's progress: the element, the iframe and the JSON behind them."""
