@@ -1,1 +1,1 @@
-"""A Stripe that runs on your own machine: for trying Goalpost without an account, and for the tests."""
+"""A Stripe that runs on your own machine: for trying Goalpost, and for the tests."""

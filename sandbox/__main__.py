@@ -1,0 +1,165 @@
+"""Run the sandbox: `python -m sandbox`."""
+
+import argparse
+import logging
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+
+from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
+
+from sandbox.application import Parts, create_app
+from sandbox.delivery import Post
+from sandbox.resources.webhook_endpoints import follow_command_line
+from sandbox.settings import Settings
+from sandbox.store import StateError, Store
+from sandbox.upkeep import Upkeep
+
+STOP_SECONDS = 2.0
+BACKLOG = 128
+
+MANUAL = """\
+A Stripe that runs on your own machine. It is not Stripe, and no money moves.
+
+It speaks the part of Stripe's API that Goalpost uses, to Stripe's official SDK: give the SDK this
+process's address instead of api.stripe.com, and any key that starts with sk_test_. With a real key
+and without that address the same code talks to Stripe.
+"""
+
+EXAMPLES = """\
+pages:
+  /                 what it holds, with buttons to refund and to redeliver
+  /pay/<session>    the payment page that a Checkout Session's url leads to
+  /health           200 while it works
+
+test cards (any future expiry, any CVC):
+  4242 4242 4242 4242   is paid
+  4000 0000 0000 0002   is declined
+  4000 0000 0000 9995   has insufficient funds
+  4000 0025 0000 3155   asks for 3-D Secure first
+  More of them stand on the payment page.
+
+controls for tests (JSON):
+  POST /_sandbox/sessions/<id>/pay {"card": "4242424242424242"}
+  POST /_sandbox/sessions/<id>/authenticate {"passed": true}
+  POST /_sandbox/webhooks/redeliver/<event>   POST /_sandbox/webhooks/hurry
+  GET  /_sandbox/deliveries   POST /_sandbox/clock {"advance_seconds": 3600}
+
+example:
+  python -m sandbox --webhook-url http://127.0.0.1:8000/webhooks/stripe --webhook-secret whsec_local
+
+It runs until SIGTERM or Ctrl-C. Webhooks that were not delivered by then go out after the next
+start.
+"""
+
+
+class _QuietHandler(WSGIRequestHandler):
+    """Leave the log to what is worth reading."""
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        """Say nothing of requests that were answered."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run until told to stop; give the exit code."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if options.webhook_url and not options.webhook_secret:
+        parser.error("--webhook-url needs --webhook-secret: every delivery is signed.")
+    logging.basicConfig(level=logging.WARNING, format="sandbox: %(levelname)s %(message)s")
+    try:
+        listener = socket.create_server((options.host, options.port), backlog=BACKLOG)
+    except OSError as error:
+        reason = error.strerror or error
+        return _fail(f"Cannot listen on {options.host}, port {options.port}: {reason}.")
+    with listener:
+        host, port = listener.getsockname()[:2]
+        settings = Settings(
+            state_path=options.state,
+            public_url=(options.public_url or f"http://{host}:{port}").rstrip("/"),
+            webhook_url=options.webhook_url,
+            webhook_secret=options.webhook_secret,
+        )
+        try:
+            store = Store(settings.state_path)
+        except StateError as error:
+            return _fail(str(error))
+        _run(store, settings, listener)
+    return 0
+
+
+def _run(store: Store, settings: Settings, listener: socket.socket) -> None:
+    post, upkeep = Post(store), Upkeep(store)
+    with store.write() as tx:
+        follow_command_line(tx, settings)
+    server = _serve(Parts(store, post, settings), listener)
+    stopping = threading.Event()
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        stopping.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
+    serving = threading.Thread(
+        target=server.serve_forever, args=(0.05,), name="server", daemon=True
+    )
+    serving.start()
+    post.start()
+    upkeep.start()
+    sys.stdout.write(f"The sandbox listens on {settings.public_url} (this is not Stripe).\n")
+    sys.stdout.flush()
+    stopping.wait()
+    server.shutdown()
+    upkeep.stop(timeout_seconds=STOP_SECONDS)
+    post.stop(timeout_seconds=STOP_SECONDS)
+    server.server_close()
+
+
+def _serve(parts: Parts, listener: socket.socket) -> BaseWSGIServer:
+    host, port = listener.getsockname()[:2]
+    return make_server(
+        host,
+        port,
+        create_app(parts),
+        threaded=True,
+        request_handler=_QuietHandler,
+        fd=listener.fileno(),
+    )
+
+
+def _fail(sentence: str) -> int:
+    sys.stderr.write(f"sandbox: {sentence}\n")
+    return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m sandbox",
+        description=MANUAL,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+    add("--port", type=int, default=8002, help="port; 0 picks a free one (default: %(default)s)")
+    add(
+        "--state",
+        type=Path,
+        default=Path("instance/sandbox.sqlite"),
+        help="file that keeps everything; delete it to start afresh (default: %(default)s)",
+    )
+    add("--webhook-url", help="where to post events; without it they are only listed")
+    add("--webhook-secret", help="what deliveries are signed with (whsec_…)")
+    add(
+        "--public-url",
+        help="address under which browsers reach this process (default: where it listens)",
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

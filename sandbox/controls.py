@@ -1,0 +1,138 @@
+"""Controls for tests and demos, kept apart from Stripe's API: JSON under `/_sandbox/`.
+
+They do what a person would do in a browser, or what only time would do.
+"""
+
+from flask import Blueprint, request
+from werkzeug.exceptions import BadRequest, HTTPException, NotFound
+
+from sandbox import paying, upkeep
+from sandbox.announce import redeliver
+from sandbox.cards import CardEntry, read_entry
+from sandbox.delivery import Post
+from sandbox.errors import ApiError
+from sandbox.pages import COMPLETED_WAIT_SECONDS, find_session, success_url
+from sandbox.paying import Result
+from sandbox.settings import Settings
+from sandbox.store import Store
+from sandbox.transaction import Body, Transaction
+
+ADVANCE_SECONDS_MAX = 10 * 366 * 24 * 3_600
+DONOR = {"email": "donor@example.com", "name": "Jane Donor", "expiry": "12 / 49", "cvc": "123"}
+
+
+def make_blueprint(store: Store, post: Post, settings: Settings) -> Blueprint:
+    """Give the controls their addresses."""
+    blueprint = Blueprint("controls", __name__, url_prefix="/_sandbox")
+    blueprint.register_error_handler(HTTPException, _explain)
+    blueprint.register_error_handler(ApiError, lambda error: (error.body(), error.status))
+    controls = _Controls(store, post, settings)
+    for rule, button in (
+        ("/sessions/<session_id>/pay", controls.pay),
+        ("/sessions/<session_id>/authenticate", controls.authenticate),
+        ("/webhooks/redeliver/<event_id>", controls.redeliver),
+        ("/webhooks/hurry", controls.hurry),
+        ("/clock", controls.advance),
+    ):
+        blueprint.add_url_rule(rule, view_func=button, methods=["POST"])
+    blueprint.add_url_rule("/deliveries", view_func=controls.deliveries)
+    blueprint.add_url_rule("/clock", endpoint="clock", view_func=controls.tell_time)
+    return blueprint
+
+
+class _Controls:
+    def __init__(self, store: Store, post: Post, settings: Settings) -> None:
+        self._store = store
+        self._post = post
+        self._settings = settings
+
+    def pay(self, session_id: str) -> Body:
+        """Pay as a donor would; `{"card": …}` and the page's other fields may be given."""
+        given = _json()
+        typed = {**DONOR, **given, "card_number": given.get("card", "4242424242424242")}
+        fields = {name: str(value) for name, value in typed.items()}
+        with self._store.write() as tx:
+            session = _session(tx, session_id)
+            entry = read_entry(fields, now_seconds=tx.now)
+            if not isinstance(entry, CardEntry):
+                raise BadRequest(" ".join(entry.values()))
+            result = paying.confirm(tx, session, entry, settings=self._settings)
+        return self._tell(session, result)
+
+    def authenticate(self, session_id: str) -> Body:
+        """Come back from the bank's page; `{"passed": false}` fails there."""
+        passed = _json().get("passed", True) is True
+        with self._store.write() as tx:
+            session = _session(tx, session_id)
+            result = paying.authenticate(tx, session, passed=passed)
+        return self._tell(session, result)
+
+    def redeliver(self, event_id: str) -> Body:
+        """Send one event to every endpoint once more."""
+        _json()
+        with self._store.write() as tx:
+            return {"endpoints": redeliver(tx, event_id)}
+
+    def hurry(self) -> Body:
+        """Make every delivery that waits for its next attempt, or was given up, due now."""
+        _json()
+        with self._store.write() as tx:
+            changed = tx.connection.execute(
+                "UPDATE deliveries SET state = 'waiting', next_at = 0, first_at = unixepoch() "
+                "WHERE state IN ('waiting', 'given_up')"
+            ).rowcount
+        return {"deliveries": changed}
+
+    def deliveries(self) -> Body:
+        """List the deliveries, the oldest first."""
+        with self._store.read() as tx:
+            rows = tx.connection.execute(
+                "SELECT event_id, json_extract(body, '$.type'), endpoint_id, state, attempts, note "
+                "FROM deliveries JOIN objects ON objects.id = event_id ORDER BY deliveries.sequence"
+            ).fetchall()
+        names = ("event", "type", "endpoint", "state", "attempts", "note")
+        return {"deliveries": [dict(zip(names, row, strict=True)) for row in rows]}
+
+    def tell_time(self) -> Body:
+        """Tell the sandbox's time."""
+        with self._store.read() as tx:
+            return {"now": tx.now}
+
+    def advance(self) -> Body:
+        """Move the clock ahead by `{"advance_seconds": …}`, and do all that falls due."""
+        seconds = _json().get("advance_seconds")
+        if type(seconds) is not int or not 0 <= seconds <= ADVANCE_SECONDS_MAX:
+            raise BadRequest("advance_seconds is a whole number from 0 up to ten years' worth.")
+        upkeep.advance(self._store, seconds)
+        return self.tell_time()
+
+    def _tell(self, session: Body, result: Result) -> Body:
+        if result.completed_event_id is not None:
+            self._post.wait_for_answer(
+                result.completed_event_id, timeout_seconds=COMPLETED_WAIT_SECONDS
+            )
+        return {
+            "outcome": result.outcome.value,
+            "message": result.message,
+            "payment_intent": session["payment_intent"],
+            "success_url": success_url(session),
+        }
+
+
+def _json() -> Body:
+    """Read the body; asking for JSON keeps pages of other origins from pressing these buttons."""
+    given = request.get_json()
+    if not isinstance(given, dict):
+        raise BadRequest("Send a JSON object.")
+    return given
+
+
+def _session(tx: Transaction, session_id: str) -> Body:
+    session = find_session(tx, session_id)
+    if session is None:
+        raise NotFound("There is no such session.")
+    return session
+
+
+def _explain(error: HTTPException) -> tuple[Body, int]:
+    return {"error": error.description}, error.code or 500

@@ -1,0 +1,164 @@
+"""What happens when a donor presses the button of the payment page.
+
+Both steps are safe to repeat: they run in a write transaction, and a session that is no longer
+open takes no more money.
+"""
+
+from dataclasses import asdict, dataclass
+from enum import Enum
+
+from sandbox.cards import CARDS, CardEntry, Decline
+from sandbox.resources import (
+    charges,
+    checkout_sessions,
+    customers,
+    payment_intents,
+    payment_methods,
+)
+from sandbox.settings import Settings
+from sandbox.transaction import Body, Transaction
+
+UNAUTHENTICATED = Decline(
+    code="payment_intent_authentication_failure",
+    decline_code=None,
+    message=(
+        "We are unable to authenticate your payment method. Please choose a different payment "
+        "method and try again."
+    ),
+)
+
+
+class Outcome(Enum):
+    """Where the donor stands now."""
+
+    PAID = "paid"
+    DECLINED = "declined"
+    AUTHENTICATE = "requires_action"
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The outcome, what to tell the donor of it, and the event that the page waits for."""
+
+    outcome: Outcome
+    message: str = ""
+    completed_event_id: str | None = None
+
+
+def confirm(tx: Transaction, session: Body, entry: CardEntry, *, settings: Settings) -> Result:
+    """Try to pay a session by card."""
+    if session["status"] != "open":
+        return closed(session)
+    intent = _intent_of(tx, session)
+    method = payment_methods.add(tx, entry, customer_id=session["customer"])
+    if entry.card.secured:
+        url = f"{settings.public_url}/pay/{session['id']}/authenticate"
+        payment_intents.require_authentication(tx, intent, method_id=method["id"], url=url)
+        typed = {**asdict(entry), "card": entry.card.number}
+        _remember(tx, session, {"entry": typed, "method_id": method["id"]})
+        return Result(Outcome.AUTHENTICATE)
+    return _charge(tx, session, intent, entry, method=method, authenticated=False)
+
+
+def authenticate(tx: Transaction, session: Body, *, passed: bool) -> Result:
+    """Come back from the bank's page; `passed` says which of its buttons was pressed."""
+    pending = tx.hidden(session["id"]).get("authentication")
+    if session["status"] != "open":
+        return closed(session)
+    if pending is None:
+        return Result(Outcome.DECLINED, "Enter your card again.")
+    _remember(tx, session, None)
+    intent = _intent_of(tx, session)
+    method = tx.need("payment_method", pending["method_id"])
+    if not passed:
+        error = _error(UNAUTHENTICATED, method=method, charge_id=None)
+        payment_intents.fail(tx, intent, error=error, charge_id=None)
+        return Result(Outcome.DECLINED, UNAUTHENTICATED.message)
+    entry = CardEntry(**{**pending["entry"], "card": CARDS[pending["entry"]["card"]]})
+    return _charge(tx, session, intent, entry, method=method, authenticated=True)
+
+
+def closed(session: Body) -> Result:
+    """Say how a session that takes no more money ended."""
+    paid = session["payment_status"] == "paid"
+    return Result(Outcome.PAID if paid else Outcome.CLOSED)
+
+
+def _intent_of(tx: Transaction, session: Body) -> Body:
+    """Find the session's payment intent; it is made at the first attempt and kept for the next."""
+    if session["payment_intent"] is not None:
+        return tx.need("payment_intent", session["payment_intent"])
+    intent = payment_intents.add(
+        tx,
+        amount_minor=session["amount_total"],
+        currency=session["currency"],
+        data=tx.hidden(session["id"])["payment_intent_data"],
+        customer_id=session["customer"],
+    )
+    session["payment_intent"] = intent["id"]
+    tx.save(session)
+    return intent
+
+
+def _remember(tx: Transaction, session: Body, authentication: Body | None) -> None:
+    hidden = tx.hidden(session["id"])
+    tx.save_hidden(session["id"], {**hidden, "authentication": authentication})
+
+
+def _charge(
+    tx: Transaction,
+    session: Body,
+    intent: Body,
+    entry: CardEntry,
+    *,
+    method: Body,
+    authenticated: bool,
+) -> Result:
+    decline = entry.card.decline
+    if decline is not None:
+        charge = charges.fail(tx, intent, method_id=method["id"], entry=entry, decline=decline)
+        error = _error(decline, method=method, charge_id=charge["id"])
+        payment_intents.fail(tx, intent, error=error, charge_id=charge["id"])
+        return Result(Outcome.DECLINED, decline.message)
+    intent["customer"] = _customer_of(tx, session, entry)
+    charge = charges.succeed(
+        tx, intent, method_id=method["id"], entry=entry, authenticated=authenticated
+    )
+    payment_intents.succeed(tx, intent, charge=charge)
+    event = checkout_sessions.complete(
+        tx,
+        session,
+        customer_id=intent["customer"],
+        details=checkout_sessions.details_of(entry.email, entry.name),
+    )
+    return Result(Outcome.PAID, completed_event_id=event["id"])
+
+
+def _customer_of(tx: Transaction, session: Body, entry: CardEntry) -> str | None:
+    """Make a customer where the session asks for one; fill in the address of one without."""
+    if session["customer"] is not None:
+        customer = tx.need("customer", session["customer"])
+        if customer["email"] is None:
+            customers.update(tx, customer, {"email": entry.email})
+        return str(customer["id"])
+    if session["customer_creation"] == "always":
+        customer = customers.add(tx, {"email": entry.email, "name": entry.name})
+        return str(customer["id"])
+    return None
+
+
+def _error(decline: Decline, *, method: Body, charge_id: str | None) -> Body:
+    """Give `last_payment_error` as Stripe shapes it."""
+    error: Body = {
+        "code": decline.code,
+        "doc_url": "https://docs.stripe.com/error-codes#" + decline.code.replace("_", "-"),
+        "message": decline.message,
+        "payment_method": method,
+        "type": "invalid_request_error" if charge_id is None else "card_error",
+    }
+    if charge_id is not None:
+        error["charge"] = charge_id
+    if decline.decline_code is not None:
+        error["decline_code"] = decline.decline_code
+    return error

@@ -1,0 +1,24 @@
+"""One module per family of Stripe's resources: its shape, its endpoints, what happens to it."""
+
+from sandbox.endpoint import Endpoint
+from sandbox.resources import (
+    balance_transactions,
+    charges,
+    checkout_sessions,
+    customers,
+    events,
+    payment_intents,
+    refunds,
+    webhook_endpoints,
+)
+
+ENDPOINTS: tuple[Endpoint, ...] = (
+    *checkout_sessions.ENDPOINTS,
+    *payment_intents.ENDPOINTS,
+    *charges.ENDPOINTS,
+    *balance_transactions.ENDPOINTS,
+    *refunds.ENDPOINTS,
+    *customers.ENDPOINTS,
+    *events.ENDPOINTS,
+    *webhook_endpoints.ENDPOINTS,
+)

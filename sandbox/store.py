@@ -1,0 +1,134 @@
+"""The sandbox's state: one SQLite file, so that a restart forgets nothing."""
+
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sandbox.changes import Changes
+from sandbox.transaction import NO_REQUEST, RequestOrigin, Transaction
+
+SCHEMA_VERSION = 1
+BUSY_TIMEOUT_SECONDS = 30
+
+SCHEMA = """
+CREATE TABLE objects (
+    sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    kind TEXT NOT NULL,
+    created INTEGER NOT NULL,
+    body TEXT NOT NULL CHECK (json_valid(body)),
+    hidden TEXT NOT NULL DEFAULT '{}' CHECK (json_valid(hidden))
+) STRICT;
+CREATE INDEX objects_by_kind ON objects (kind, sequence);
+CREATE INDEX objects_by_payment_intent
+    ON objects (json_extract(body, '$.payment_intent'), kind, sequence);
+CREATE INDEX objects_by_charge ON objects (json_extract(body, '$.charge'), kind, sequence);
+
+CREATE TABLE deliveries (
+    sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+    event_id TEXT NOT NULL REFERENCES objects (id),
+    endpoint_id TEXT NOT NULL REFERENCES objects (id),
+    payload TEXT NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('waiting', 'sending', 'delivered', 'given_up')),
+    attempts INTEGER NOT NULL DEFAULT 0,
+    first_at REAL NOT NULL,
+    next_at REAL NOT NULL,
+    note TEXT NOT NULL DEFAULT '',
+    UNIQUE (event_id, endpoint_id)
+) STRICT;
+CREATE INDEX deliveries_by_time ON deliveries (state, next_at);
+
+CREATE TABLE idempotency_keys (
+    key TEXT PRIMARY KEY,
+    path TEXT NOT NULL,
+    fingerprint TEXT NOT NULL,
+    request_id TEXT NOT NULL,
+    status INTEGER NOT NULL,
+    answer TEXT NOT NULL,
+    created_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE jobs (
+    sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+    due_at REAL NOT NULL,
+    action TEXT NOT NULL,
+    object_id TEXT NOT NULL
+) STRICT;
+CREATE INDEX jobs_by_time ON jobs (due_at);
+
+CREATE TABLE clock (
+    only_row INTEGER PRIMARY KEY CHECK (only_row = 1),
+    ahead_seconds INTEGER NOT NULL CHECK (ahead_seconds >= 0)
+) STRICT;
+INSERT INTO clock VALUES (1, 0);
+"""
+
+
+class StateError(Exception):
+    """The state file cannot be used; the message says why, for a person."""
+
+
+class Store:
+    """Open transactions on the state file; safe from any thread."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.changes = Changes()
+        self._writing = threading.Lock()
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with self._connection() as connection:
+                _prepare(connection, path)
+        except (OSError, sqlite3.Error) as error:
+            raise StateError(f"The state file {path} cannot be used: {error}.") from error
+
+    @contextmanager
+    def read(self) -> Iterator[Transaction]:
+        """Give one consistent view of the state."""
+        with self._connection() as connection:
+            connection.execute("BEGIN")
+            yield Transaction(connection, clock_seconds=_clock(connection), request=NO_REQUEST)
+
+    @contextmanager
+    def write(self, request: RequestOrigin = NO_REQUEST) -> Iterator[Transaction]:
+        """Commit everything done inside, or nothing; writers take turns.
+
+        `BEGIN IMMEDIATE` takes SQLite's write lock at once: a plain `BEGIN` that reads first and
+        writes later fails with "locked" instead of waiting.
+        """
+        with self._writing, self._connection() as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            yield Transaction(connection, clock_seconds=_clock(connection), request=request)
+            connection.execute("COMMIT")
+        self.changes.ring()
+
+    @contextmanager
+    def _connection(self) -> Iterator[sqlite3.Connection]:
+        connection = sqlite3.connect(self.path, timeout=BUSY_TIMEOUT_SECONDS, isolation_level=None)
+        try:
+            connection.execute("PRAGMA foreign_keys = ON")
+            # A killed process loses nothing at NORMAL; only a power cut may. It is a sandbox.
+            connection.execute("PRAGMA synchronous = NORMAL")
+            yield connection
+        finally:
+            connection.close()  # What was not committed is rolled back here.
+
+
+def _prepare(connection: sqlite3.Connection, path: Path) -> None:
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version == 0:
+        statements = f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
+        connection.executescript(statements)
+    elif version != SCHEMA_VERSION:
+        raise StateError(
+            f"The state file {path} was written by another version of the sandbox. "
+            "Delete it to start afresh."
+        )
+
+
+def _clock(connection: sqlite3.Connection) -> float:
+    ahead = connection.execute("SELECT ahead_seconds FROM clock").fetchone()[0]
+    return time.time() + float(ahead)

@@ -1,0 +1,219 @@
+"""Start the sandbox as a real process, and drive it as a person would.
+
+    with running_sandbox(tmp_path / "sandbox.sqlite", webhook_url, "whsec_test") as sandbox:
+        session = client.v1.checkout.sessions.create(...)   # a StripeClient at sandbox.url
+        sandbox.pay(session.id)
+
+It never imports the sandbox: what it does goes over HTTP, as it would with Stripe.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import subprocess
+import sys
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+API_KEY = "sk_test_sandbox"
+WEBHOOK_SECRET = "whsec_test"
+START_SECONDS = 30.0
+STOP_SECONDS = 10.0
+ANSWER_SECONDS = 20.0
+
+Json = dict[str, Any]
+
+
+class SandboxError(Exception):
+    """The sandbox answered with an error; `status` and `body` say which."""
+
+    def __init__(self, status: int, body: Json) -> None:
+        super().__init__(f"{status}: {body}")
+        self.status = status
+        self.body = body
+
+
+class SandboxProcess:
+    """One running sandbox. `start` may be called again after `stop` or `kill`, on the same port."""
+
+    def __init__(
+        self,
+        state_path: Path,
+        webhook_url: str | None = None,
+        webhook_secret: str = WEBHOOK_SECRET,
+        port: int | None = None,
+    ) -> None:
+        self.state_path = state_path
+        self.webhook_url = webhook_url
+        self.webhook_secret = webhook_secret
+        self.port = port or 0
+        self.url = ""
+        self._process: subprocess.Popen[str] | None = None
+
+    def start(self) -> SandboxProcess:
+        """Start, and return once it listens."""
+        command = [sys.executable, "-m", "sandbox", "--port", str(self.port)]
+        command += ["--state", str(self.state_path)]
+        if self.webhook_url:
+            command += ["--webhook-url", self.webhook_url, "--webhook-secret", self.webhook_secret]
+        self._process = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        )
+        assert self._process.stdout is not None
+        ready, _, _ = select.select([self._process.stdout], [], [], START_SECONDS)
+        line = self._process.stdout.readline() if ready else ""
+        if "listens on " not in line:
+            self.kill()
+            raise RuntimeError(f"the sandbox did not start: {line!r}")
+        self.url = line.split("listens on ")[1].split()[0]
+        self.port = int(self.url.rpartition(":")[2])
+        return self
+
+    def stop(self) -> int:
+        """Stop it as an operator does (SIGTERM); give its exit code."""
+        return self._end(subprocess.Popen.terminate)
+
+    def kill(self) -> int:
+        """Stop it as a crash does (SIGKILL)."""
+        return self._end(subprocess.Popen.kill)
+
+    def pay(
+        self, session_id: str, card: str = "4242424242424242", *, email: str | None = None
+    ) -> Json:
+        """Pay a session; returns once the webhook for it was answered.
+
+        Gives `outcome` (paid, declined, requires_action, closed), `message`, `payment_intent`
+        and `success_url`.
+        """
+        donor = {} if email is None else {"email": email}
+        return self.control(f"/_sandbox/sessions/{session_id}/pay", {"card": card, **donor})
+
+    def authenticate(self, session_id: str, *, passed: bool = True) -> Json:
+        """Come back from the bank's page of a card with 3-D Secure."""
+        return self.control(f"/_sandbox/sessions/{session_id}/authenticate", {"passed": passed})
+
+    def refund(
+        self, payment_intent: str, amount: int | None = None, *, key: str | None = None
+    ) -> Json:
+        """Refund a payment, whole or `amount` minor units of it, as the Dashboard would."""
+        form = {"payment_intent": payment_intent}
+        if amount is not None:
+            form["amount"] = str(amount)
+        return self.api("POST", "/v1/refunds", form, key=key)
+
+    def events(self, event_type: str | None = None) -> list[Json]:
+        """Give every event, the oldest first."""
+        query: dict[str, str] = {"limit": "100"}
+        if event_type is not None:
+            query["type"] = event_type
+        found: list[Json] = []
+        more = True
+        while more:
+            page = self.api("GET", f"/v1/events?{urllib.parse.urlencode(query)}")
+            found += page["data"]
+            more = page["has_more"]
+            if more:
+                query["starting_after"] = found[-1]["id"]
+        return found[::-1]
+
+    def redeliver(self, event_id: str) -> Json:
+        """Send an event to every endpoint once more."""
+        return self.control(f"/_sandbox/webhooks/redeliver/{event_id}")
+
+    def hurry(self) -> Json:
+        """Make every delivery that waits for a retry due now."""
+        return self.control("/_sandbox/webhooks/hurry")
+
+    def deliveries(self) -> list[Json]:
+        """Give the state of every delivery, the oldest first."""
+        deliveries: list[Json] = self._ask("GET", "/_sandbox/deliveries")["deliveries"]
+        return deliveries
+
+    def advance(self, seconds: int) -> Json:
+        """Move its clock ahead; all that falls due has happened when this returns."""
+        return self.control("/_sandbox/clock", {"advance_seconds": seconds})
+
+    def now(self) -> int:
+        """Give the time by its clock, in seconds."""
+        return int(self._ask("GET", "/_sandbox/clock")["now"])
+
+    def control(self, path: str, body: Mapping[str, object] | None = None) -> Json:
+        """Press a button under `/_sandbox/`."""
+        data = json.dumps(body or {}).encode()
+        return self._ask("POST", path, data, {"Content-Type": "application/json"})
+
+    def api(
+        self,
+        method: str,
+        path: str,
+        form: Mapping[str, str] | None = None,
+        *,
+        key: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Json:
+        """Ask Stripe's API without the SDK; `key` is an idempotency key."""
+        sent = {"Authorization": f"Bearer {API_KEY}", **(headers or {})}
+        if key is not None:
+            sent["Idempotency-Key"] = key
+        data = None if form is None else urllib.parse.urlencode(form).encode()
+        return self._ask(method, path, data, sent)
+
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        data: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Json:
+        request = urllib.request.Request(  # noqa: S310 - our own process
+            self.url + path, data=data, method=method, headers=dict(headers or {})
+        )
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        try:
+            with opener.open(request, timeout=ANSWER_SECONDS) as answer:
+                body: Json = json.load(answer)
+        except urllib.error.HTTPError as error:
+            with error:
+                raise SandboxError(error.code, json.load(error)) from None
+        return body
+
+    def _end(self, how: Any) -> int:
+        process, self._process = self._process, None
+        if process is None:
+            return 0
+        how(process)
+        try:
+            code = process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            code = process.wait(STOP_SECONDS)
+        if process.stdout is not None:
+            process.stdout.close()
+        return code
+
+
+@contextmanager
+def running_sandbox(
+    state_path: Path,
+    webhook_url: str | None = None,
+    webhook_secret: str = WEBHOOK_SECRET,
+    port: int | None = None,
+) -> Iterator[SandboxProcess]:
+    """Run a sandbox for as long as the block lasts; without a port it takes a free one."""
+    sandbox = SandboxProcess(state_path, webhook_url, webhook_secret, port)
+    try:
+        yield sandbox.start()
+    finally:
+        sandbox.stop()
