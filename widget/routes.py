@@ -1,0 +1,199 @@
+"""The faces that stand on other people's pages, and the numbers behind them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any, cast
+from urllib.parse import urlencode
+
+from flask import Blueprint, Flask, Response, abort, current_app, render_template, request
+from flask.typing import ResponseReturnValue
+
+from campaigns.progress import PastPeriod, Progress, read_history, read_progress
+from core.clock import now
+from core.db import read_session
+from core.errors import Invalid
+from core.money import known_locale
+from core.web import settings
+from widget.script import Asset, assemble_script, assemble_style, make_asset
+
+EXTENSION = "goalpost.embed"
+MOST_PERIODS = 50
+_DEFAULT_PERIODS = 12
+_PERIOD_KEY = re.compile(r"\d{4}-\d{2}", re.ASCII)
+_SLOT = re.compile(r"[a-z0-9-]{1,32}", re.ASCII)
+_RIGHT_TO_LEFT = frozenset({"ar", "dv", "fa", "he", "ku", "ps", "sd", "ug", "ur", "yi"})
+
+# Long enough to carry a front page's readers, short enough that a gift shows within seconds.
+_LIVE = "public, max-age=10, s-maxage=10, stale-while-revalidate=60"
+_VERSIONED = "public, max-age=31536000, immutable"
+_SCRIPT = "public, max-age=3600, stale-while-revalidate=86400"
+
+bp = Blueprint("widget", __name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Embed:
+    """What is put together once, at the start: the element's script and the iframe face's style."""
+
+    script: Asset
+    frame_style: Asset
+
+
+def init_app(app: Flask) -> None:
+    """Give `app` the faces."""
+    static = Path(app.root_path) / "static" / "widget"
+    base_url = app.extensions["goalpost.settings"].base_url
+    app.extensions[EXTENSION] = Embed(
+        script=assemble_script(static, base_url=base_url),
+        frame_style=assemble_style(static / "donation-goal.css", static / "frame.css"),
+    )
+    app.register_blueprint(bp)
+
+
+def embed() -> Embed:
+    """Return what the current application serves to other pages."""
+    return cast("Embed", current_app.extensions[EXTENSION])
+
+
+@bp.after_request
+def _open_to_all(response: Response) -> Response:
+    # These are public numbers for other origins' pages; nothing here depends on who asks.
+    response.headers["Access-Control-Allow-Origin"] = "*"
+    # The element tells the time to the month's end by the server's clock.
+    response.headers["Access-Control-Expose-Headers"] = "Date, ETag"
+    response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+    if request.method == "OPTIONS":
+        response.headers["Access-Control-Allow-Methods"] = "GET, HEAD, OPTIONS"
+        response.headers["Access-Control-Allow-Headers"] = "If-None-Match"
+        response.headers["Access-Control-Max-Age"] = "86400"
+    return response
+
+
+@bp.get("/embed/v1.js")
+def element_script() -> Response:
+    """Serve the element, in the version that is current."""
+    return _script_response(embed().script, cache_control=_SCRIPT)
+
+
+@bp.get("/embed/v1.<digest>.js")
+def pinned_script(digest: str) -> Response:
+    """Serve the element under the name of its content, for pages that pin it by `integrity`."""
+    script = embed().script
+    if digest != script.digest:
+        abort(HTTPStatus.NOT_FOUND)
+    return _script_response(script, cache_control=_VERSIONED)
+
+
+@bp.get("/embed/<slug>")
+def frame(slug: str) -> ResponseReturnValue:
+    """Serve the iframe face: whole without script, kept current by the element where there is one."""
+    progress = _progress(slug)
+    base_url, style = settings().base_url, embed().frame_style
+    slot = request.args.get("slot", "")
+    theme = request.args.get("theme", "")
+    page = render_template(
+        "widget/frame.html",
+        progress=progress,
+        lang=progress.locale.replace("_", "-"),
+        direction="rtl" if progress.locale[:2] in _RIGHT_TO_LEFT else "ltr",
+        base_url=base_url,
+        style=style.body.decode(),
+        slot=slot if _SLOT.fullmatch(slot) else "frame",
+        theme=theme if theme in {"light", "dark"} else "auto",
+    )
+    response = current_app.make_response(page)
+    # A sandboxed frame has an opaque origin, in which 'self' means nothing: all is named in full.
+    response.headers["Content-Security-Policy"] = (
+        f"default-src 'none'; script-src {base_url}/embed/; connect-src {base_url}/api/;"
+        f" style-src '{style.integrity}'; base-uri 'none'; form-action 'none';"
+        " frame-ancestors *; require-trusted-types-for 'script'"
+    )
+    return _cached(response, tag=make_asset(page).digest, slug=slug)
+
+
+@bp.get("/api/v1/campaigns/<slug>")
+def campaign_progress(slug: str) -> ResponseReturnValue:
+    """Serve the progress, in the language that `lang` asks for where we know it."""
+    progress = _progress(slug).to_json()
+    # The tag leaves the time of reading out: unchanged books answer 304 however late it is.
+    told = {name: value for name, value in progress.items() if name != "as_of"}
+    return _cached(_json(progress), tag=make_asset(current_app.json.dumps(told)).digest, slug=slug)
+
+
+@bp.get("/api/v1/campaigns/<slug>/periods")
+def campaign_periods(slug: str) -> ResponseReturnValue:
+    """Serve the months that are over, newest first; `next` leads to older ones."""
+    limit = request.args.get("limit", _DEFAULT_PERIODS, type=int)
+    before = request.args.get("before")
+    if not 1 <= limit <= MOST_PERIODS:
+        raise Invalid(f"`limit` is a number from 1 to {MOST_PERIODS}.", field="limit")
+    if before is not None and not _PERIOD_KEY.fullmatch(before):
+        raise Invalid("`before` is a month such as 2021-05.", field="before")
+    # One more than is shown tells whether there are older ones.
+    found = read_history(read_session(), slug, now=now(), limit=limit + 1, before=before)
+    body = _periods_json(slug, found[:limit], limit=limit, is_last=len(found) <= limit)
+    return _cached(_json(body), tag=make_asset(current_app.json.dumps(body)).digest, slug=slug)
+
+
+def _periods_json(
+    slug: str, periods: tuple[PastPeriod, ...], *, limit: int, is_last: bool
+) -> dict[str, Any]:
+    following = None
+    if periods and not is_last:
+        query = urlencode({"limit": limit, "before": periods[-1].period.key})
+        following = f"{settings().base_url}/api/v1/campaigns/{slug}/periods?{query}"
+    return {
+        "campaign": slug,
+        "periods": [period.to_json() for period in periods],
+        "next": following,
+    }
+
+
+def _progress(slug: str) -> Progress:
+    return read_progress(
+        read_session(), slug, now=now(), base_url=settings().base_url, locale=_asked_locale()
+    )
+
+
+def _asked_locale() -> str | None:
+    """Return the language asked for; None, the campaign's own, where it is none that we know.
+
+    It comes from the `lang` attributes of other people's pages, so a strange one is no error.
+    """
+    asked = request.args.get("lang", "")
+    if not asked:
+        return None
+    try:
+        return known_locale(asked[:40])
+    except Invalid:
+        return None
+
+
+def _json(body: dict[str, Any]) -> Response:
+    return cast("Response", current_app.json.response(body))
+
+
+def _cached(response: Response, *, tag: str, slug: str) -> Response:
+    response.headers["Cache-Control"] = _LIVE
+    response.headers["Surrogate-Key"] = f"campaign-{slug}"
+    response.set_etag(tag)
+    return cast("Response", response.make_conditional(request))
+
+
+def _script_response(script: Asset, *, cache_control: str) -> Response:
+    gzipped = request.accept_encodings.quality("gzip") > 0
+    response = current_app.response_class(
+        script.gzipped if gzipped else script.body, mimetype="text/javascript"
+    )
+    if gzipped:
+        response.headers["Content-Encoding"] = "gzip"
+    response.headers["Cache-Control"] = cache_control
+    response.headers["Vary"] = "Accept-Encoding"
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    # A strong tag names bytes, and the compressed ones are others.
+    response.set_etag(f"{script.digest}-gzip" if gzipped else script.digest)
+    return cast("Response", response.make_conditional(request))
