@@ -1,1 +1,1 @@
-"""Signing in, the dashboard, the forms and the exports: the place is kept, nothing stands here yet."""
+"""Signing in, the dashboard, the forms, the exports: their place is kept, empty as yet."""

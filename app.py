@@ -1,0 +1,69 @@
+"""The whole wiring on one screen: settings, database, packages, in the order of the imports."""
+
+from __future__ import annotations
+
+import logging
+
+from flask import Flask
+from flask_alembic import Alembic
+from werkzeug.middleware.proxy_fix import ProxyFix
+from whitenoise import WhiteNoise
+
+import ops.commands
+import ops.health
+import ops.models
+import payments.models
+import payments.routes
+import widget.demo
+import widget.routes
+from core import clock as clocks
+from core import db as database
+from core import web
+from core.settings import INSTANCE_PATH, Settings, load_settings
+from payments.gateway import Gateway
+
+
+def create_app(
+    settings: Settings | None = None,
+    *,
+    clock: clocks.Clock | None = None,
+    gateway: Gateway | None = None,
+) -> Flask:
+    """Make the application. Raises SettingsError, naming every problem, before anything is opened.
+
+    `clock` and `gateway` are for the tests and the demo; the settings decide them otherwise.
+    """
+    settings = settings or load_settings()
+    logging.basicConfig(level=settings.log_level, format="%(levelname)s %(name)s: %(message)s")
+    app = Flask(__name__, instance_path=str(INSTANCE_PATH))
+    app.config.update(
+        SECRET_KEY=settings.secret_key.get_secret_value(),
+        SQLALCHEMY_ENGINES={"default": database.engine_options(settings)},
+        MAX_CONTENT_LENGTH=settings.max_body_bytes,
+        MAX_FORM_PARTS=payments.routes.MOST_FORM_PARTS,
+        SESSION_COOKIE_NAME="__Host-goalpost" if settings.https else "goalpost",
+        SESSION_COOKIE_SECURE=settings.https,
+        SESSION_COOKIE_SAMESITE="Lax",
+        WTF_CSRF_TIME_LIMIT=None,  # a token lives as long as its session: pages stay open
+        RATELIMIT_ENABLED=settings.ratelimit_enabled,
+        RATELIMIT_STORAGE_URI=settings.ratelimit_storage_uri,
+    )
+    app.extensions[web.EXTENSION] = settings
+    app.extensions[clocks.EXTENSION] = clock or clocks.SystemClock()
+    database.init_app(app, settings)
+    Alembic(app, metadatas=database.Base.metadata, run_mkdir=False)
+    web.init_app(app)
+    payments.routes.init_app(app, gateway)
+    widget.routes.init_app(app)
+    widget.demo.init_app(app)
+    ops.health.init_app(app)
+    ops.commands.init_app(app)
+    served = WhiteNoise(
+        app.wsgi_app,
+        root=f"{app.root_path}/static",
+        prefix="static/",
+        add_headers_function=web.static_headers,
+    )
+    hops = settings.trusted_proxies
+    app.wsgi_app = ProxyFix(served, x_for=hops, x_proto=hops)  # type: ignore[method-assign]
+    return app

@@ -1,0 +1,150 @@
+"""Holding the maintained totals against the ledger's entries, which alone are the truth."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Select, func, select
+from sqlalchemy.orm import Session, aliased
+
+from campaigns.models import Campaign, LedgerEntry, Period, PeriodDonor, Reference
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One figure that does not follow from the entries."""
+
+    where: str
+    figure: str
+    kept: int
+    recomputed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """What a verification looked at and found."""
+
+    entries: int
+    periods: int
+    differences: tuple[Difference, ...]
+
+
+def verify_ledger(session: Session) -> Audit:
+    """Recompute every total and count from the entries and name whatever differs.
+
+    Reads only; needs one snapshot to be exact, so call it first in a transaction.
+    """
+    differences = (
+        *_references(session),
+        *_period_totals(session),
+        *_gifts_below_zero(session),
+    )
+    return Audit(
+        entries=session.scalar(select(func.count()).select_from(LedgerEntry)) or 0,
+        periods=session.scalar(select(func.count()).select_from(Period)) or 0,
+        differences=differences,
+    )
+
+
+def _references(session: Session) -> Iterator[Difference]:
+    total = func.coalesce(func.sum(LedgerEntry.amount_minor), 0)
+    last = func.coalesce(func.max(LedgerEntry.sequence), 0)
+    count = func.count(LedgerEntry.id)
+    statement = (
+        select(Reference, total, count, last)
+        .outerjoin(LedgerEntry, LedgerEntry.reference_id == Reference.id)
+        .group_by(Reference.id)
+        .having(
+            (total != Reference.posted_minor)
+            | (count != Reference.entry_count)
+            | (last != Reference.entry_count)
+        )
+        .order_by(Reference.id)
+    )
+    for reference, posted, entries, sequence in session.execute(statement):
+        kept = (reference.posted_minor, reference.entry_count, reference.entry_count)
+        for figure, was, should in zip(
+            ("posted_minor", "entry_count", "last sequence"),
+            kept,
+            (int(posted), entries, sequence),
+            strict=True,
+        ):
+            if was != should:
+                yield Difference(reference.name, figure, was, should)
+
+
+def _period_totals(session: Session) -> Iterator[Difference]:
+    reduction, gift = aliased(Reference), aliased(Reference)
+    taken = (
+        select(reduction.gift_id, func.sum(reduction.posted_minor).label("minor"))
+        .where(reduction.gift_id.is_not(None))
+        .group_by(reduction.gift_id)
+        .subquery()
+    )
+    counted = (
+        select(
+            gift.period_id,
+            func.count().label("donations"),
+            func.count(gift.donor_key.distinct()).label("donors"),
+        )
+        .outerjoin(taken, taken.c.gift_id == gift.id)
+        .where(gift.gift_id.is_(None), gift.posted_minor + func.coalesce(taken.c.minor, 0) > 0)
+        .group_by(gift.period_id)
+        .subquery()
+    )
+    raised = (
+        select(LedgerEntry.period_id, func.sum(LedgerEntry.amount_minor).label("minor"))
+        .group_by(LedgerEntry.period_id)
+        .subquery()
+    )
+    listed = (
+        select(PeriodDonor.period_id, func.count().label("donors"))
+        .where(PeriodDonor.donation_count > 0)
+        .group_by(PeriodDonor.period_id)
+        .subquery()
+    )
+    statement = (
+        select(
+            Campaign.slug,
+            Period,
+            func.coalesce(raised.c.minor, 0),
+            func.coalesce(counted.c.donations, 0),
+            func.coalesce(counted.c.donors, 0),
+            func.coalesce(listed.c.donors, 0),
+        )
+        .join(Campaign, Campaign.id == Period.campaign_id)
+        .outerjoin(raised, raised.c.period_id == Period.id)
+        .outerjoin(counted, counted.c.period_id == Period.id)
+        .outerjoin(listed, listed.c.period_id == Period.id)
+        .order_by(Campaign.slug, Period.starts_at)
+    )
+    return _compare(session, statement)
+
+
+def _compare(session: Session, statement: Select[*tuple[Any, ...]]) -> Iterator[Difference]:
+    for row in session.execute(statement):
+        slug, period, *recomputed = row
+        kept = (
+            ("raised_minor", period.raised_minor),
+            ("donation_count", period.donation_count),
+            ("donor_count", period.donor_count),
+            ("listed donors", period.donor_count),
+        )
+        for (figure, was), should in zip(kept, recomputed, strict=True):
+            if was != should:
+                yield Difference(f"{slug} {period.key}", figure, was, int(should))
+
+
+def _gifts_below_zero(session: Session) -> Iterator[Difference]:
+    gift, reduction = aliased(Reference), aliased(Reference)
+    left = gift.posted_minor + func.sum(reduction.posted_minor)
+    statement = (
+        select(gift.name, left)
+        .join(reduction, reduction.gift_id == gift.id)
+        .group_by(gift.id, gift.name, gift.posted_minor)
+        .having(left < 0)
+    )
+    for name, minor in session.execute(statement):
+        yield Difference(name, "left of the gift", int(minor), 0)

@@ -1,0 +1,135 @@
+"""Campaigns: creating and finding them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, selectinload
+
+from campaigns.errors import CampaignExists, CampaignNotFound, InvalidCampaign
+from campaigns.models import Campaign, CampaignState, CampaignTier
+from campaigns.periods import get_or_create_period
+from core.db import insert_if_absent
+from core.money import MOST_MINOR, check_pattern, known_currency, known_locale
+from core.months import load_zone
+
+MOST_TIERS = 8
+_SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?", re.ASCII)
+_MOST_TITLE_CHARACTERS = 120
+_MOST_DESCRIPTION_CHARACTERS = 2000
+# Words that the addresses of faces need for themselves.
+_RESERVED_SLUGS = frozenset({"v1", "v1.js", "static", "api", "admin", "thanks", "donate"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewCampaign:
+    """What a campaign is made from. `tiers_minor` are in minor units of `currency`."""
+
+    slug: str
+    title: str
+    currency: str
+    timezone: str
+    tiers_minor: tuple[int, ...] = ()
+    locale: str = "en"
+    money_format: str | None = None
+    description: str = ""
+    capitals: bool | None = None  # None: as English likes it, and other languages don't
+    draft: bool = False
+
+
+def create_campaign(session: Session, new: NewCampaign, *, now: datetime) -> Campaign:
+    """Create a campaign and the period that `now` falls in.
+
+    Raises InvalidCampaign or Invalid, naming the field, and CampaignExists where the slug is taken.
+    """
+    locale = known_locale(new.locale)
+    campaign = Campaign(
+        slug=_checked_slug(new.slug),
+        title=_checked_text(new.title, "title", _MOST_TITLE_CHARACTERS),
+        description=_checked_text(
+            new.description, "description", _MOST_DESCRIPTION_CHARACTERS, required=False
+        ),
+        currency=known_currency(new.currency),
+        timezone=load_zone(new.timezone).key,
+        locale=locale,
+        capitals=locale.startswith("en") if new.capitals is None else new.capitals,
+        money_format=check_pattern(new.money_format) if new.money_format else None,
+        state=CampaignState.DRAFT if new.draft else CampaignState.OPEN,
+        created_at=now,
+    )
+    tiers = _checked_tiers(new.tiers_minor)
+    values = {
+        column.key: value
+        for column in Campaign.__table__.columns
+        if (value := getattr(campaign, column.key)) is not None
+    }
+    if not insert_if_absent(session, Campaign, values, unique=("slug",)):
+        raise CampaignExists(f"There is a campaign “{new.slug}” already.", field="slug")
+    stored = session.scalars(select(Campaign).where(Campaign.slug == campaign.slug)).one()
+    session.add_all(CampaignTier(campaign_id=stored.id, amount_minor=tier) for tier in tiers)
+    session.flush()
+    get_or_create_period(session, stored, now)
+    return stored
+
+
+def publish_campaign(session: Session, slug: str) -> Campaign:
+    """Open a draft to the public. Publishing an open campaign changes nothing."""
+    campaign = find_campaign(session, slug, drafts=True)
+    if campaign.state == CampaignState.DRAFT:
+        campaign.state = CampaignState.OPEN
+    session.flush()
+    return campaign
+
+
+def find_campaign(session: Session, slug: str, *, drafts: bool = False) -> Campaign:
+    """Return the campaign with its tiers; raise CampaignNotFound, also for a draft unless asked."""
+    statement = (
+        select(Campaign)
+        .where(Campaign.slug == slug)
+        .options(selectinload(Campaign.tiers))
+        # Tiers may have been added in this session since the campaign was first loaded.
+        .execution_options(populate_existing=True)
+    )
+    campaign = session.scalars(statement).one_or_none() if "\0" not in slug else None
+    if campaign is None or (campaign.state == CampaignState.DRAFT and not drafts):
+        raise CampaignNotFound(slug)
+    return campaign
+
+
+def list_campaigns(session: Session, *, drafts: bool = False) -> Sequence[Campaign]:
+    """Return all campaigns with their tiers, by slug."""
+    statement = select(Campaign).order_by(Campaign.slug).options(selectinload(Campaign.tiers))
+    if not drafts:
+        statement = statement.where(Campaign.state != CampaignState.DRAFT)
+    return session.scalars(statement.execution_options(populate_existing=True)).all()
+
+
+def _checked_slug(slug: str) -> str:
+    if not _SLUG.fullmatch(slug) or slug in _RESERVED_SLUGS:
+        raise InvalidCampaign(
+            f"“{slug[:80]}” can't be a campaign's name in addresses. Use up to 64 small letters,"
+            " digits and hyphens, as in support-us.",
+            field="slug",
+        )
+    return slug
+
+
+def _checked_text(text: str, field: str, most: int, *, required: bool = True) -> str:
+    cleaned = text.strip()
+    if "\0" in cleaned or len(cleaned) > most or (required and not cleaned):
+        raise InvalidCampaign(f"The {field} needs 1 to {most} characters.", field=field)
+    return cleaned
+
+
+def _checked_tiers(tiers_minor: Sequence[int]) -> list[int]:
+    if len(tiers_minor) > MOST_TIERS:
+        raise InvalidCampaign(f"A campaign has at most {MOST_TIERS} tiers.", field="tier")
+    if len(set(tiers_minor)) != len(tiers_minor):
+        raise InvalidCampaign("Two tiers have the same amount.", field="tier")
+    if any(not 0 < tier <= MOST_MINOR for tier in tiers_minor):
+        raise InvalidCampaign("A tier must be more than zero.", field="tier")
+    return sorted(tiers_minor)

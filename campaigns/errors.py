@@ -1,0 +1,38 @@
+"""What can be wrong with a request about campaigns and their books."""
+
+from __future__ import annotations
+
+from core.errors import Conflict, Invalid, NotFound
+
+
+class CampaignNotFound(NotFound):
+    """There is no campaign of that name, or it is a draft."""
+
+    code = "campaign_not_found"
+
+    def __init__(self, slug: str) -> None:
+        super().__init__(f"There is no campaign “{slug[:80]}”.", field="slug")
+
+
+class PeriodNotFound(NotFound):
+    """The campaign has no such month on record."""
+
+    code = "period_not_found"
+
+
+class CampaignExists(Conflict):
+    """The name is taken."""
+
+    code = "campaign_exists"
+
+
+class LedgerConflict(Conflict):
+    """A reference was used for something else before: another gift, kind or currency."""
+
+    code = "ledger_conflict"
+
+
+class InvalidCampaign(Invalid):
+    """What was given can't make a campaign."""
+
+    code = "invalid_campaign"

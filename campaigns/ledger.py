@@ -1,0 +1,209 @@
+"""The ledger's law: what is known of a gift sets its effect, and the difference is posted.
+
+A *gift* (a payment, an offline gift) brings money in; a *reduction* (a refund, a dispute) takes
+from one gift. Each has a reference. Whoever learns what a reference amounts to by now states
+it here; the ledger posts the difference to what the reference has posted so far, and nothing
+where there is none. So any repetition and any order of the same facts end in the same books.
+
+The period's total and counts move in the same transaction as the entries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from campaigns.errors import LedgerConflict
+from campaigns.models import (
+    Campaign,
+    LedgerEntry,
+    Period,
+    PeriodDonor,
+    Reference,
+    ReferenceKind,
+)
+from campaigns.periods import get_or_create_period
+from core.db import insert_if_absent
+from core.money import MOST_MINOR
+
+# Where reductions ask for more than the gift, refunds are served first, then disputes, each by
+# name: a rule that does not know in which order they came.
+_SERVED_FIRST = {ReferenceKind.REFUND: 0, ReferenceKind.DISPUTE: 1}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gift:
+    """What is known of one gift. `paid_at` decides its period, for good."""
+
+    reference: str
+    kind: ReferenceKind
+    effect_minor: int
+    paid_at: datetime
+    donor_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reduction:
+    """What is known of one refund or dispute. `effect_minor` is zero or less."""
+
+    reference: str
+    kind: ReferenceKind
+    effect_minor: int
+
+
+def state_gift(
+    session: Session,
+    campaign: Campaign,
+    gift: Gift,
+    reductions: Sequence[Reduction] = (),
+    *,
+    cause: str,
+    now: datetime,
+) -> int:
+    """Bring the ledger to what is known of `gift` and of what takes from it.
+
+    Returns what is left of the gift, in minor units. Reductions that are on record and not
+    named here stay as they were stated. Safe to repeat and to race: the gift's row is locked
+    until the caller commits. Raises LedgerConflict where a reference already stands for
+    something else.
+    """
+    if not gift.kind.is_gift or not 0 <= gift.effect_minor <= MOST_MINOR:
+        raise ValueError("a gift's effect lies between zero and MOST_MINOR")
+    period = get_or_create_period(session, campaign, gift.paid_at)
+    insert_if_absent(
+        session,
+        Reference,
+        {
+            "name": gift.reference,
+            "kind": gift.kind,
+            "period_id": period.id,
+            "paid_at": gift.paid_at,
+            "donor_key": gift.donor_key or gift.reference,
+            "stated_minor": 0,
+            "posted_minor": 0,
+            "entry_count": 0,
+        },
+        unique=("name",),
+    )
+    row = _lock(session, gift.reference)
+    if row.kind != gift.kind or _campaign_id(session, row) != campaign.id:
+        raise LedgerConflict(f"{gift.reference} already stands for another gift.")
+    row.stated_minor = gift.effect_minor
+    for reduction in reductions:
+        _state_reduction(session, row, reduction)
+    return _settle(session, row, cause=cause, now=now)
+
+
+def _lock(session: Session, reference: str) -> Reference:
+    return session.scalars(
+        select(Reference)
+        .where(Reference.name == reference)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    ).one()
+
+
+def _campaign_id(session: Session, row: Reference) -> int:
+    return session.scalars(select(Period.campaign_id).where(Period.id == row.period_id)).one()
+
+
+def _state_reduction(session: Session, gift: Reference, reduction: Reduction) -> None:
+    if reduction.kind.is_gift or reduction.effect_minor > 0:
+        raise ValueError("a reduction's effect is zero or less")
+    insert_if_absent(
+        session,
+        Reference,
+        {
+            "name": reduction.reference,
+            "kind": reduction.kind,
+            "gift_id": gift.id,
+            "period_id": gift.period_id,
+            "paid_at": gift.paid_at,
+            "donor_key": gift.donor_key,
+            "stated_minor": 0,
+            "posted_minor": 0,
+            "entry_count": 0,
+        },
+        unique=("name",),
+    )
+    row = _lock(session, reduction.reference)
+    if row.gift_id != gift.id or row.kind != reduction.kind:
+        raise LedgerConflict(f"{reduction.reference} already takes from another gift.")
+    row.stated_minor = reduction.effect_minor
+
+
+def _settle(session: Session, gift: Reference, *, cause: str, now: datetime) -> int:
+    """Post the differences of a gift and its reductions; return what is left of the gift."""
+    session.flush()
+    reductions = session.scalars(select(Reference).where(Reference.gift_id == gift.id)).all()
+    before = gift.posted_minor + sum(row.posted_minor for row in reductions)
+    left = gift.stated_minor
+    _post(session, gift, left, cause=cause, now=now)
+    for row in sorted(
+        reductions, key=lambda row: (_SERVED_FIRST[ReferenceKind(row.kind)], row.name)
+    ):
+        taken = min(-row.stated_minor, left)
+        left -= taken
+        _post(session, row, -taken, cause=cause, now=now)
+    session.flush()
+    _move_period(session, gift, before=before, after=left)
+    return left
+
+
+def _post(
+    session: Session, row: Reference, target_minor: int, *, cause: str, now: datetime
+) -> None:
+    difference = target_minor - row.posted_minor
+    if difference == 0:
+        return
+    row.entry_count += 1
+    row.posted_minor = target_minor
+    session.add(
+        LedgerEntry(
+            reference_id=row.id,
+            sequence=row.entry_count,
+            period_id=row.period_id,
+            amount_minor=difference,
+            paid_at=row.paid_at,
+            posted_at=now,
+            cause=cause[:255],
+        )
+    )
+
+
+def _move_period(session: Session, gift: Reference, *, before: int, after: int) -> None:
+    """Bring the period's total and counts along; last, because its row is the busiest lock."""
+    donations = (after > 0) - (before > 0)
+    donors = _move_donor(session, gift, donations) if donations else 0
+    if after == before:
+        return
+    session.execute(
+        update(Period)
+        .where(Period.id == gift.period_id)
+        .values(
+            raised_minor=Period.raised_minor + (after - before),
+            donation_count=Period.donation_count + donations,
+            donor_count=Period.donor_count + donors,
+        )
+        .execution_options(synchronize_session=False)
+    )
+
+
+def _move_donor(session: Session, gift: Reference, donations: int) -> int:
+    """Count a gift to its donor; return by how much the period's number of donors changes."""
+    key = {"period_id": gift.period_id, "donor_key": gift.donor_key}
+    insert_if_absent(
+        session, PeriodDonor, key | {"donation_count": 0}, unique=("period_id", "donor_key")
+    )
+    after = session.scalars(
+        update(PeriodDonor)
+        .where(PeriodDonor.period_id == gift.period_id, PeriodDonor.donor_key == gift.donor_key)
+        .values(donation_count=PeriodDonor.donation_count + donations)
+        .returning(PeriodDonor.donation_count)
+        .execution_options(synchronize_session=False)
+    ).one()
+    return (after > 0) - (after - donations > 0)

@@ -1,0 +1,232 @@
+"""The tables of campaigns: what they are, their periods, and the ledger.
+
+Every amount is in minor units of the campaign's currency (see `core.money`); every time is an
+aware UTC instant. Ids are given by the database.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from core.db import Base
+
+Slug = Annotated[str, mapped_column(String(64))]
+ReferenceName = Annotated[str, mapped_column(String(255))]
+
+
+class CampaignState(StrEnum):
+    """What may be done with a campaign. Stored by value."""
+
+    DRAFT = "draft"  # seen by nobody
+    OPEN = "open"  # seen and given to
+    PAUSED = "paused"  # seen, takes no gifts for now
+    ARCHIVED = "archived"  # seen, has ended for good
+
+
+class ReferenceKind(StrEnum):
+    """What a reference of the ledger is: a gift, or something that takes from one."""
+
+    PAYMENT = "payment"  # pi_…
+    OFFLINE = "offline"  # offline:<donation id>
+    REFUND = "refund"  # re_…
+    DISPUTE = "dispute"  # dp_…
+
+    @property
+    def is_gift(self) -> bool:
+        """Whether money comes in by it."""
+        return self in {ReferenceKind.PAYMENT, ReferenceKind.OFFLINE}
+
+
+class Campaign(Base):
+    """Something that a publisher raises money for, month by month."""
+
+    __tablename__ = "campaigns"
+    __table_args__ = (
+        CheckConstraint("state IN ('draft', 'open', 'paused', 'archived')", name="state"),
+        CheckConstraint("length(currency) = 3", name="currency"),
+        {"sqlite_strict": True},
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    slug: Mapped[Slug] = mapped_column(unique=True)
+    title: Mapped[str] = mapped_column(String(120))
+    description: Mapped[str] = mapped_column(String(2000), default="")
+    currency: Mapped[str] = mapped_column(String(3))
+    # An IANA name: its months begin at this zone's midnight.
+    timezone: Mapped[str] = mapped_column(String(64))
+    # The language that its labels are printed in, as Babel writes it.
+    locale: Mapped[str] = mapped_column(String(16), default="en")
+    # `{amount} {symbol}`; where there is none the locale decides.
+    money_format: Mapped[str | None] = mapped_column(String(40))
+    # Whether the month's label is set in capitals: MAY 2021.
+    capitals: Mapped[bool] = mapped_column(default=True)
+    state: Mapped[str] = mapped_column(String(16), default=CampaignState.OPEN)
+    created_at: Mapped[datetime]
+
+    tiers: Mapped[list[CampaignTier]] = relationship(
+        order_by="CampaignTier.amount_minor", lazy="raise", cascade="all, delete-orphan"
+    )
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The zone in which its months begin and end."""
+        return ZoneInfo(self.timezone)
+
+
+class CampaignTier(Base):
+    """A goal that every new period of a campaign starts with."""
+
+    __tablename__ = "campaign_tiers"
+    __table_args__ = (
+        UniqueConstraint("campaign_id", "amount_minor"),
+        CheckConstraint("amount_minor > 0", name="amount_positive"),
+        {"sqlite_strict": True},
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    campaign_id: Mapped[int] = mapped_column(ForeignKey("campaigns.id"))
+    amount_minor: Mapped[int]
+
+
+class Period(Base):
+    """The instants `[starts_at, ends_at)` of one month of a campaign, and what they raised.
+
+    `raised_minor` and the counts follow the ledger within the same transaction, for ever;
+    `as_closed_minor` is the sum that was announced when the month was closed, and stays.
+    """
+
+    __tablename__ = "periods"
+    __table_args__ = (
+        UniqueConstraint("campaign_id", "starts_at"),
+        UniqueConstraint("campaign_id", "key"),
+        CheckConstraint("starts_at < ends_at", name="interval"),
+        CheckConstraint("raised_minor >= 0", name="raised_not_negative"),
+        CheckConstraint("donation_count >= 0 AND donor_count >= 0", name="counts_not_negative"),
+        CheckConstraint(
+            "(closed_at IS NULL) = (as_closed_minor IS NULL)", name="closed_with_its_sum"
+        ),
+        # What the roll looks for: periods that have ended and are not closed.
+        Index("ix_periods_closed_at_ends_at", "closed_at", "ends_at"),
+        {"sqlite_strict": True},
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    campaign_id: Mapped[int] = mapped_column(ForeignKey("campaigns.id"))
+    key: Mapped[str] = mapped_column(String(16))
+    starts_at: Mapped[datetime]
+    ends_at: Mapped[datetime]
+    raised_minor: Mapped[int] = mapped_column(default=0, server_default="0")
+    # Gifts of which something is left after refunds and disputes, and the people behind them.
+    donation_count: Mapped[int] = mapped_column(default=0, server_default="0")
+    donor_count: Mapped[int] = mapped_column(default=0, server_default="0")
+    closed_at: Mapped[datetime | None]
+    as_closed_minor: Mapped[int | None]
+
+    tiers: Mapped[list[PeriodTier]] = relationship(
+        order_by="PeriodTier.amount_minor", lazy="raise", cascade="all, delete-orphan"
+    )
+
+
+class PeriodTier(Base):
+    """A goal of one period: a snapshot, so that later changes of the template leave it alone."""
+
+    __tablename__ = "period_tiers"
+    __table_args__ = (
+        UniqueConstraint("period_id", "amount_minor"),
+        CheckConstraint("amount_minor > 0", name="amount_positive"),
+        {"sqlite_strict": True},
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    period_id: Mapped[int] = mapped_column(ForeignKey("periods.id"))
+    amount_minor: Mapped[int]
+
+
+class PeriodDonor(Base):
+    """How many counted gifts one donor made in one period: what makes donors countable.
+
+    `donor_key` is opaque: it stays when the person behind it is erased, so that counts stay.
+    """
+
+    __tablename__ = "period_donors"
+    __table_args__ = (
+        UniqueConstraint("period_id", "donor_key"),
+        CheckConstraint("donation_count >= 0", name="count_not_negative"),
+        {"sqlite_strict": True},
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    period_id: Mapped[int] = mapped_column(ForeignKey("periods.id"))
+    donor_key: Mapped[str] = mapped_column(String(255))
+    donation_count: Mapped[int] = mapped_column(default=0)
+
+
+class Reference(Base):
+    """One thing that moves money (payment, offline gift, refund or dispute), as it stands.
+
+    `stated_minor` is the effect that its source says it has: over zero for a gift, under zero
+    for what takes from one. `posted_minor` is the sum of its entries. The two differ only where
+    refunds and disputes together would take more than the gift.
+    """
+
+    __tablename__ = "ledger_references"
+    __table_args__ = (
+        UniqueConstraint("name"),
+        CheckConstraint("kind IN ('payment', 'offline', 'refund', 'dispute')", name="kind"),
+        CheckConstraint(
+            "(kind IN ('payment', 'offline')) = (gift_id IS NULL)", name="gift_or_of_a_gift"
+        ),
+        CheckConstraint(
+            "CASE WHEN gift_id IS NULL THEN stated_minor >= 0 AND posted_minor >= 0"
+            " ELSE stated_minor <= 0 AND posted_minor <= 0 END",
+            name="sign",
+        ),
+        Index("ix_ledger_references_gift_id", "gift_id"),
+        {"sqlite_strict": True},
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[ReferenceName]
+    kind: Mapped[str] = mapped_column(String(16))
+    # The gift that a refund or dispute takes from; null for a gift itself.
+    gift_id: Mapped[int | None] = mapped_column(ForeignKey("ledger_references.id"))
+    period_id: Mapped[int] = mapped_column(ForeignKey("periods.id"))
+    # When the gift was paid.
+    paid_at: Mapped[datetime]
+    # Whoever gave, opaque (see PeriodDonor); a gift without a known donor is its own.
+    donor_key: Mapped[str] = mapped_column(String(255))
+    stated_minor: Mapped[int] = mapped_column(default=0)
+    posted_minor: Mapped[int] = mapped_column(default=0)
+    entry_count: Mapped[int] = mapped_column(default=0)
+
+
+class LedgerEntry(Base):
+    """A line of the ledger. Append-only: a trigger refuses UPDATE and DELETE."""
+
+    __tablename__ = "ledger_entries"
+    __table_args__ = (
+        # Two writers that read the same standing of a reference can't both post.
+        UniqueConstraint("reference_id", "sequence"),
+        CheckConstraint("amount_minor <> 0", name="amount_not_zero"),
+        Index("ix_ledger_entries_period_id", "period_id"),
+        {"sqlite_strict": True},
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    reference_id: Mapped[int] = mapped_column(ForeignKey("ledger_references.id"))
+    # 1 for the reference's first entry, and so on without a gap.
+    sequence: Mapped[int]
+    period_id: Mapped[int] = mapped_column(ForeignKey("periods.id"))
+    # Signed: what the entry adds to its period.
+    amount_minor: Mapped[int]
+    # When the gift was paid: decides the period. When we wrote it down: decides nothing.
+    paid_at: Mapped[datetime]
+    posted_at: Mapped[datetime]
+    # What brought it: an event's id, a command.
+    cause: Mapped[str] = mapped_column(String(255))

@@ -1,0 +1,255 @@
+"""A campaign's progress, ready to print: the one model behind every face of the widget."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, selectinload
+
+from campaigns.catalog import find_campaign, list_campaigns
+from campaigns.labels import money_label, month_label, period_label
+from campaigns.models import Campaign, Period
+from campaigns.periods import current_period
+from core.months import month_of
+
+MOST_HISTORY = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeriodView:
+    """A period for people: its key, its label, and the instants `[starts_at, ends_at)`."""
+
+    key: str
+    label: str
+    starts_at: datetime
+    ends_at: datetime
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the period as DESIGN's public contract writes it."""
+        return {
+            "key": self.key,
+            "label": self.label,
+            "starts_at": instant_text(self.starts_at),
+            "ends_at": instant_text(self.ends_at),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TierView:
+    """A goal on the bar; the first is always zero."""
+
+    amount_minor: int
+    label: str
+    reached: bool
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the tier as the public contract writes it."""
+        return {"amount_minor": self.amount_minor, "label": self.label, "reached": self.reached}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """Where a campaign stands in the period that holds `as_of`.
+
+    `percent` is of the highest tier, in tenths rounded down so that no goal looks reached before
+    it is; it may pass 100, and is None where there is no tier.
+    """
+
+    campaign: str
+    title: str
+    description: str
+    currency: str
+    locale: str
+    period: PeriodView
+    raised_minor: int
+    raised_label: str
+    percent: float | None
+    tiers: tuple[TierView, ...]
+    donations: int
+    donors: int
+    state: str
+    donate_url: str
+    as_of: datetime
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the progress as the public contract writes it."""
+        return {
+            "campaign": self.campaign,
+            "title": self.title,
+            "currency": self.currency,
+            "locale": self.locale,
+            "period": self.period.to_json(),
+            "raised_minor": self.raised_minor,
+            "raised_label": self.raised_label,
+            "percent": self.percent,
+            "tiers": [tier.to_json() for tier in self.tiers],
+            "donations": self.donations,
+            "donors": self.donors,
+            "state": self.state,
+            "donate_url": self.donate_url,
+            "as_of": instant_text(self.as_of),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PastPeriod:
+    """A month that is over: as it was announced, and as it is now."""
+
+    period: PeriodView
+    raised_minor: int
+    raised_label: str
+    as_closed_minor: int | None
+    as_closed_label: str | None
+    percent: float | None
+    tiers: tuple[TierView, ...]
+    donations: int
+    donors: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the month for the list of past periods."""
+        return {
+            **self.period.to_json(),
+            "raised_minor": self.raised_minor,
+            "raised_label": self.raised_label,
+            "as_closed_minor": self.as_closed_minor,
+            "as_closed_label": self.as_closed_label,
+            "percent": self.percent,
+            "tiers": [tier.to_json() for tier in self.tiers],
+            "donations": self.donations,
+            "donors": self.donors,
+        }
+
+
+def instant_text(instant: datetime) -> str:
+    """Write an instant as JSON has it: `2021-05-01T04:00:00Z`, to the second."""
+    return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def read_progress(
+    session: Session, slug: str, *, now: datetime, base_url: str, locale: str | None = None
+) -> Progress:
+    """Return the campaign's progress at `now`; raise CampaignNotFound, also for a draft.
+
+    Reads only. Where nobody has made the current month's row yet, it is what the row would be.
+    """
+    campaign = find_campaign(session, slug)
+    return _progress(session, campaign, now=now, base_url=base_url, locale=locale)
+
+
+def read_all_progress(session: Session, *, now: datetime, base_url: str) -> tuple[Progress, ...]:
+    """Return the progress of every public campaign, by slug."""
+    return tuple(
+        _progress(session, campaign, now=now, base_url=base_url, locale=None)
+        for campaign in list_campaigns(session)
+    )
+
+
+def read_history(
+    session: Session,
+    slug: str,
+    *,
+    now: datetime,
+    limit: int = 12,
+    before: str | None = None,
+) -> tuple[PastPeriod, ...]:
+    """Return up to `limit` periods that ended by `now`, newest first, before the key `before`."""
+    campaign = find_campaign(session, slug)
+    statement = (
+        select(Period)
+        .where(Period.campaign_id == campaign.id, Period.ends_at <= now)
+        .order_by(Period.starts_at.desc())
+        .limit(min(limit, MOST_HISTORY))
+        .options(selectinload(Period.tiers))
+    )
+    if before is not None:
+        statement = statement.where(Period.key < before)
+    return tuple(_past(campaign, period) for period in session.scalars(statement))
+
+
+def _progress(
+    session: Session, campaign: Campaign, *, now: datetime, base_url: str, locale: str | None
+) -> Progress:
+    stored = current_period(session, campaign, now)
+    if stored is not None:
+        view = PeriodView(
+            key=stored.key,
+            label=period_label(campaign, stored, locale=locale),
+            starts_at=stored.starts_at,
+            ends_at=stored.ends_at,
+        )
+        amounts = [tier.amount_minor for tier in stored.tiers]
+        raised, donations, donors = (
+            stored.raised_minor, stored.donation_count, stored.donor_count
+        )  # fmt: skip
+    else:
+        month = month_of(now, campaign.zone)
+        view = PeriodView(
+            key=month.key,
+            label=month_label(campaign, month, locale=locale),
+            starts_at=month.starts_at(campaign.zone),
+            ends_at=month.ends_at(campaign.zone),
+        )
+        amounts = [tier.amount_minor for tier in campaign.tiers]
+        raised = donations = donors = 0
+    return Progress(
+        campaign=campaign.slug,
+        title=campaign.title,
+        description=campaign.description,
+        currency=campaign.currency,
+        locale=locale or campaign.locale,
+        period=view,
+        raised_minor=raised,
+        raised_label=money_label(campaign, raised, locale=locale),
+        percent=_percent(raised, amounts),
+        tiers=_tiers(campaign, raised, amounts, locale=locale),
+        donations=donations,
+        donors=donors,
+        state=str(campaign.state),
+        donate_url=f"{base_url}/c/{campaign.slug}",
+        as_of=now,
+    )
+
+
+def _past(campaign: Campaign, period: Period) -> PastPeriod:
+    amounts = [tier.amount_minor for tier in period.tiers]
+    closed = period.as_closed_minor
+    return PastPeriod(
+        period=PeriodView(
+            key=period.key,
+            label=period_label(campaign, period),
+            starts_at=period.starts_at,
+            ends_at=period.ends_at,
+        ),
+        raised_minor=period.raised_minor,
+        raised_label=money_label(campaign, period.raised_minor),
+        as_closed_minor=closed,
+        as_closed_label=None if closed is None else money_label(campaign, closed),
+        percent=_percent(period.raised_minor, amounts),
+        tiers=_tiers(campaign, period.raised_minor, amounts),
+        donations=period.donation_count,
+        donors=period.donor_count,
+    )
+
+
+def _tiers(
+    campaign: Campaign, raised: int, amounts: Sequence[int], *, locale: str | None = None
+) -> tuple[TierView, ...]:
+    return tuple(
+        TierView(
+            amount_minor=amount,
+            label=money_label(campaign, amount, locale=locale),
+            reached=raised >= amount,
+        )
+        for amount in (0, *amounts)
+    )
+
+
+def _percent(raised: int, amounts: Sequence[int]) -> float | None:
+    if not amounts:
+        return None
+    tenths = raised * 1000 // max(amounts)
+    return tenths / 10  # a share, not money: exact in print up to 2**53 tenths

@@ -1,0 +1,52 @@
+"""The one place that reads the time. Everything else is handed a `now` or a clock."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+from flask import current_app
+
+EXTENSION = "goalpost.clock"
+
+
+class Clock(Protocol):
+    """Whatever tells the time."""
+
+    def now(self) -> datetime:
+        """Return the present instant as an aware datetime in UTC."""
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def now(self) -> datetime:
+        """Return the present instant as an aware datetime in UTC."""
+        return datetime.now(UTC)
+
+
+class MovableClock:
+    """A clock that stands still until it is moved: for the tests and the demo."""
+
+    def __init__(self, instant: datetime) -> None:
+        self.set(instant)
+
+    def now(self) -> datetime:
+        """Return the instant that the clock was last moved to."""
+        return self._instant
+
+    def set(self, instant: datetime) -> None:
+        """Move the clock to `instant`, which must be aware."""
+        if instant.tzinfo is None:
+            raise ValueError("a clock is set to an aware datetime")
+        self._instant = instant.astimezone(UTC)
+
+    def advance(self, step: timedelta) -> None:
+        """Move the clock by `step`, either way."""
+        self._instant += step
+
+
+def now() -> datetime:
+    """Return the present instant in UTC by the current application's clock."""
+    clock: Clock = current_app.extensions[EXTENSION]
+    return clock.now()

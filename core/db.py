@@ -1,0 +1,198 @@
+"""The database: the base of all models, UTC instants, and how SQLite and PostgreSQL are opened.
+
+SQLite is opened as its own documents advise for data that matters: foreign keys on, full sync,
+STRICT tables, `BEGIN IMMEDIATE` for everything that may write (a plain `BEGIN` that later wants
+to write fails as "locked", and the driver's default loses updates), WAL only where the library
+is free of the corruption bug of https://sqlite.org/wal.html#walresetbug.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, ClassVar
+
+from flask import Flask
+from flask_sqlalchemy_lite import SQLAlchemy
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Connection,
+    DateTime,
+    Dialect,
+    Engine,
+    LargeBinary,
+    MetaData,
+    String,
+    event,
+    make_url,
+)
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.orm import DeclarativeBase, Session
+from sqlalchemy.types import TypeDecorator, TypeEngine
+
+from core.settings import Settings
+
+BUSY_TIMEOUT_SECONDS = 30
+_SQLITE_INSTANT = "%Y-%m-%dT%H:%M:%S.%fZ"
+_READ_ONLY = "goalpost_read_only"
+_WAL_SAFE_SINCE = ((3, 51, 3), (3, 50, 7), (3, 44, 6))
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware instant in UTC: `timestamptz` in PostgreSQL, sortable ISO 8601 text in SQLite."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """Choose the column's type."""
+        if dialect.name == "sqlite":
+            return dialect.type_descriptor(String(27))
+        return dialect.type_descriptor(DateTime(timezone=True))
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
+        """Refuse naive times: there is no way to know which instant they mean."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a naive datetime can't be stored; pass an aware one")
+        instant = value.astimezone(UTC)
+        return instant.strftime(_SQLITE_INSTANT) if dialect.name == "sqlite" else instant
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        """Return the instant in UTC, whatever the server's zone."""
+        if value is None:
+            return None
+        if dialect.name == "sqlite":
+            return datetime.strptime(value, _SQLITE_INSTANT).replace(tzinfo=UTC)
+        instant: datetime = value.astimezone(UTC)
+        return instant
+
+
+class Base(DeclarativeBase):
+    """The base of every model. Constraints get names, so that migrations can address them."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map: ClassVar[dict[Any, Any]] = {
+        datetime: UtcDateTime(),
+        int: BigInteger(),
+    }
+    __table_args__: ClassVar[Any] = {"sqlite_strict": True}
+
+
+# SQLite's STRICT tables know five types only; these are the names of ours among them.
+@compiles(BigInteger, "sqlite")
+@compiles(Boolean, "sqlite")
+def _integer(_type: Any, _compiler: Any, **_: Any) -> str:
+    return "INTEGER"
+
+
+@compiles(String, "sqlite")
+def _text(_type: Any, _compiler: Any, **_: Any) -> str:
+    return "TEXT"
+
+
+@compiles(LargeBinary, "sqlite")
+def _blob(_type: Any, _compiler: Any, **_: Any) -> str:
+    return "BLOB"
+
+
+db = SQLAlchemy(session_options={"expire_on_commit": False})
+
+
+def engine_options(settings: Settings) -> dict[str, Any]:
+    """Return what Flask-SQLAlchemy-Lite needs to open the engine of these settings."""
+    if settings.sqlite:
+        return {
+            "url": settings.database_url,
+            "connect_args": {"timeout": BUSY_TIMEOUT_SECONDS, "check_same_thread": False},
+        }
+    return {
+        "url": settings.database_url,
+        "pool_pre_ping": True,
+        "connect_args": {"application_name": "goalpost", "options": "-c timezone=UTC"},
+    }
+
+
+def prepare_engine(engine: Engine) -> None:
+    """Attach what each new connection and transaction of SQLite needs; PostgreSQL needs nothing."""
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _open_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+
+
+def _open_sqlite(connection: sqlite3.Connection, _record: object) -> None:
+    # The driver's own transaction control is off: `_begin_sqlite` says when one begins.
+    connection.isolation_level = None
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_SECONDS * 1000}")
+    connection.execute(f"PRAGMA journal_mode = {'WAL' if wal_is_safe() else 'DELETE'}")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA secure_delete = ON")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    read_only = connection.get_execution_options().get(_READ_ONLY, False)
+    connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+
+
+def wal_is_safe(version: tuple[int, int, int] = sqlite3.sqlite_version_info) -> bool:
+    """Tell whether this SQLite has the fix for the bug that can corrupt a WAL database."""
+    newest, *older = _WAL_SAFE_SINCE
+    return version >= newest or any(
+        version[:2] == fixed[:2] and version >= fixed for fixed in older
+    )
+
+
+def read_session() -> Session:
+    """Return the request's session, bound to a transaction that only reads.
+
+    On SQLite it takes no write lock, so readers never wait for each other. Call it before
+    anything else has used the session.
+    """
+    session = db.session
+    session.connection(execution_options={_READ_ONLY: True})
+    return session
+
+
+def insert_if_absent(
+    session: Session, model: type[Base], values: Mapping[str, Any], *, unique: tuple[str, ...]
+) -> bool:
+    """Insert a row unless one with the same `unique` columns is there; tell whether it was done.
+
+    Safe when several processes do it at once: the database decides, and no error is raised.
+    """
+    insert = sqlite_insert if session.get_bind().dialect.name == "sqlite" else postgresql_insert
+    statement = (
+        insert(model)
+        .values(**values)
+        .on_conflict_do_nothing(index_elements=list(unique))
+        # The row count is not reliable through psycopg; a returned row is.
+        .returning(*model.__mapper__.primary_key)
+    )
+    return session.execute(statement).first() is not None
+
+
+def init_app(app: Flask, settings: Settings) -> None:
+    """Open the database of these settings for `app`. Nothing connects yet."""
+    if settings.sqlite:
+        # SQLite makes the file, but not the folder that it lies in.
+        path = make_url(settings.database_url).database
+        if path and path != ":memory:":
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
+    db.init_app(app)
+    with app.app_context():
+        prepare_engine(db.engine)

@@ -1,0 +1,46 @@
+"""The one tree of errors that a user may read about; `core.web` and `ops` map it to their edge."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class DomainError(Exception):
+    """Something that a person asked for and can't have, in words that they may read.
+
+    `code` is stable and for machines; `message` is one sentence for people and carries no
+    internals. `field` names the form field or option that the sentence stands beside, if any.
+    """
+
+    code: ClassVar[str] = "invalid"
+    hint: ClassVar[str] = ""
+
+    def __init__(self, message: str, *, field: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.field = field
+
+
+class NotFound(DomainError):
+    """The thing named does not exist, or not for this reader."""
+
+    code = "not_found"
+
+
+class Invalid(DomainError):
+    """What was typed can't be used as it is."""
+
+    code = "invalid"
+
+
+class Conflict(DomainError):
+    """What was asked for contradicts what is there."""
+
+    code = "conflict"
+
+
+class Unavailable(DomainError):
+    """Something that we depend on does not answer; the same request may work later."""
+
+    code = "unavailable"
+    hint = "Nothing was charged. Please try again in a minute."

@@ -1,0 +1,211 @@
+"""Settings: environment variables (and `.env`), checked as a whole before anything starts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+from click import ClickException
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+INSTANCE_PATH = Path(__file__).resolve().parent.parent / "instance"
+
+_LEAST_LIVE_SECRET = 32
+_MOST_BODY_BYTES = 1 << 20
+
+
+class SettingsError(ClickException):
+    """The settings are missing or contradict each other; `problems` names every one at once.
+
+    A ClickException, so that the command line prints the sentence and no traceback.
+    """
+
+    def __init__(self, problems: list[str]) -> None:
+        self.problems = problems
+        lines = "\n".join(f"  - {problem}" for problem in problems)
+        super().__init__(
+            "Goalpost can't start, its settings are not right:\n"
+            f"{lines}\nSet them in the environment or in .env; README.md lists them all."
+        )
+
+
+class Settings(BaseSettings):
+    """What an installation decides. Each field is the environment variable of its name.
+
+    A value is changed by changing the environment and starting again: settings are frozen.
+    """
+
+    model_config = SettingsConfigDict(
+        env_file=".env",
+        env_file_encoding="utf-8",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        str_strip_whitespace=True,
+    )
+
+    database_url: str = Field(
+        default=f"sqlite:///{INSTANCE_PATH / 'goalpost.sqlite'}",
+        description="Where the books are kept: `sqlite:///…` or `postgresql://…`.",
+    )
+    secret_key: SecretStr = Field(
+        description="Signs cookies and forms. Any long random text, kept secret.",
+    )
+    base_url: str = Field(
+        default="http://localhost:8000",
+        description="The public address of this installation, without a slash at the end.",
+    )
+    stripe_secret_key: SecretStr | None = Field(
+        default=None,
+        description="Stripe's key: `sk_test_…` makes a test site, `sk_live_…` a live one."
+        " Without it, gifts are only recorded by hand.",
+    )
+    stripe_webhook_secret: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
+        default=(),
+        description="Signs Stripe's events (`whsec_…`); several, comma-separated, while one"
+        " is rotated.",
+    )
+    stripe_api_base: str | None = Field(
+        default=None,
+        description="Another address that speaks Stripe's API: the sandbox.",
+    )
+    ratelimit_enabled: bool = Field(
+        default=True,
+        description="Limits how often one network address may start a donation.",
+    )
+    ratelimit_storage_uri: str = Field(
+        default="memory://",
+        description="Where limits are counted; with several processes a `redis://…` address.",
+    )
+    trusted_proxies: int = Field(
+        default=0,
+        ge=0,
+        le=5,
+        description="How many reverse proxies stand before Goalpost and set X-Forwarded-For.",
+    )
+    max_body_bytes: int = Field(
+        default=256 * 1024,
+        ge=16 * 1024,
+        le=_MOST_BODY_BYTES,
+        description="The longest request body that is read.",
+    )
+    demo: bool = Field(
+        default=False,
+        description="Serves the demo article at `/demo/article`.",
+    )
+    log_level: str = Field(
+        default="INFO",
+        pattern="^(DEBUG|INFO|WARNING|ERROR)$",
+        description="How much is logged: DEBUG, INFO, WARNING or ERROR.",
+    )
+
+    @field_validator("stripe_webhook_secret", mode="before")
+    @classmethod
+    def _split_secrets(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("database_url")
+    @classmethod
+    def _name_the_driver(cls, value: str) -> str:
+        scheme, separator, rest = value.partition("://")
+        if not separator:
+            raise ValueError("is not a database address; use sqlite:///… or postgresql://…")
+        if scheme in {"postgres", "postgresql"}:
+            return f"postgresql+psycopg://{rest}"
+        if scheme not in {"sqlite", "postgresql+psycopg"}:
+            raise ValueError(f"names {scheme}; only sqlite and postgresql are supported")
+        return value
+
+    @field_validator("base_url", "stripe_api_base")
+    @classmethod
+    def _bare_origin(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        parts = urlsplit(value)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise ValueError("must be an address such as https://goal.example.org")
+        if parts.query or parts.fragment or parts.path.strip("/"):
+            raise ValueError("must be an address without a path")
+        return f"{parts.scheme}://{parts.netloc}"
+
+    @model_validator(mode="after")
+    def _agree(self) -> Settings:
+        problems = list(self._contradictions())
+        if problems:
+            raise ValueError("\n".join(problems))
+        return self
+
+    def _contradictions(self) -> list[str]:
+        problems: list[str] = []
+        key = self.stripe_secret_key.get_secret_value() if self.stripe_secret_key else ""
+        if key and not key.startswith(("sk_test_", "sk_live_", "rk_test_", "rk_live_")):
+            problems.append("STRIPE_SECRET_KEY must begin with sk_test_ or sk_live_")
+        if key and not self.stripe_webhook_secret:
+            problems.append(
+                "STRIPE_WEBHOOK_SECRET is missing: without it paid gifts would never be counted"
+            )
+        if self.stripe_webhook_secret and not key:
+            problems.append("STRIPE_WEBHOOK_SECRET is set, but STRIPE_SECRET_KEY is missing")
+        if self.stripe_api_base and not key:
+            problems.append("STRIPE_API_BASE is set, but STRIPE_SECRET_KEY is missing")
+        if not self.secret_key.get_secret_value():
+            problems.append("SECRET_KEY must not be empty")
+        if self.livemode:
+            problems += self._live_contradictions()
+        return problems
+
+    def _live_contradictions(self) -> list[str]:
+        problems = []
+        if self.stripe_api_base:
+            problems.append("STRIPE_API_BASE is for the sandbox and can't go with a live key")
+        if urlsplit(self.base_url).scheme != "https":
+            problems.append("BASE_URL must be an https:// address with a live key")
+        if len(self.secret_key.get_secret_value()) < _LEAST_LIVE_SECRET:
+            problems.append(
+                f"SECRET_KEY must have at least {_LEAST_LIVE_SECRET} characters with a live key"
+            )
+        if self.demo:
+            problems.append("DEMO can't be on with a live key")
+        return problems
+
+    @property
+    def livemode(self) -> bool:
+        """Whether real money is taken: on a live site test money never counts."""
+        key = self.stripe_secret_key.get_secret_value() if self.stripe_secret_key else ""
+        return key.startswith(("sk_live_", "rk_live_"))
+
+    @property
+    def https(self) -> bool:
+        """Whether readers reach this installation by TLS."""
+        return self.base_url.startswith("https://")
+
+    @property
+    def sqlite(self) -> bool:
+        """Whether the books are in SQLite."""
+        return self.database_url.startswith("sqlite")
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Read the settings from the environment; raise SettingsError that names every problem."""
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        raise SettingsError(_sentences(error)) from None
+
+
+def _sentences(error: ValidationError) -> list[str]:
+    problems: list[str] = []
+    for detail in error.errors(include_url=False, include_input=False):
+        name = str(detail["loc"][0]).upper() if detail["loc"] else ""
+        text = detail["msg"].removeprefix("Value error, ")
+        if detail["type"] == "missing":
+            problems.append(f"{name} is missing")
+        elif name:
+            problems.append(f"{name} {text}")
+        else:
+            problems += text.splitlines()
+    return problems

@@ -1,0 +1,133 @@
+"""The web's edge, for every blueprint: settings at hand, headers by class of route, error pages."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any, cast
+from wsgiref.headers import Headers
+
+from flask import Flask, Response, current_app, jsonify, render_template, request
+from sqlalchemy.exc import OperationalError
+from werkzeug.exceptions import HTTPException
+
+from core.errors import Conflict, DomainError, Invalid, NotFound, Unavailable
+from core.settings import Settings
+
+EXTENSION = "goalpost.settings"
+
+_STATUS: tuple[tuple[type[DomainError], HTTPStatus], ...] = (
+    (NotFound, HTTPStatus.NOT_FOUND),
+    (Unavailable, HTTPStatus.SERVICE_UNAVAILABLE),
+    (Conflict, HTTPStatus.CONFLICT),
+    (Invalid, HTTPStatus.UNPROCESSABLE_ENTITY),
+)
+_HINTS = {
+    HTTPStatus.NOT_FOUND: "Check the address, or ask the page that sent you here.",
+    HTTPStatus.BAD_REQUEST: "Go back, load the page anew, and try again.",
+    HTTPStatus.METHOD_NOT_ALLOWED: "Go back and use the page's own buttons.",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "Go back and send less at once.",
+    HTTPStatus.TOO_MANY_REQUESTS: "Wait a few minutes, then try again.",
+    HTTPStatus.SERVICE_UNAVAILABLE: "Please try again in a minute.",
+    HTTPStatus.INTERNAL_SERVER_ERROR: "We have noted it. Please try again in a minute.",
+}
+# Every page of ours loads from itself only; nobody may frame it. Faces that may be framed set
+# their own policy, and the values here fill only what is not set.
+PAGE_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:;"
+    " font-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'self';"
+    " frame-ancestors 'none'"
+)
+
+
+def settings() -> Settings:
+    """Return the settings of the current application."""
+    return cast("Settings", current_app.extensions[EXTENSION])
+
+
+def init_app(app: Flask) -> None:
+    """Give `app` its headers and error pages."""
+    app.after_request(_fill_headers)
+    app.register_error_handler(DomainError, _domain_error)
+    app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(OperationalError, _database_error)
+
+
+def status_of(error: DomainError) -> HTTPStatus:
+    """Return the HTTP status that stands for `error`."""
+    return next(
+        (status for kind, status in _STATUS if isinstance(error, kind)), HTTPStatus.BAD_REQUEST
+    )
+
+
+def static_headers(headers: Headers, _path: str, _url: str) -> None:
+    """Give WhiteNoise's answers, which pass Flask by, the headers that every answer has."""
+    headers["X-Content-Type-Options"] = "nosniff"
+    headers["Content-Security-Policy"] = "default-src 'none'"
+    headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+
+
+def _fill_headers(response: Response) -> Response:
+    headers = response.headers
+    headers.setdefault("X-Content-Type-Options", "nosniff")
+    headers.setdefault("Referrer-Policy", "strict-origin-when-cross-origin")
+    headers.setdefault("Content-Security-Policy", PAGE_POLICY)
+    headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
+    if "Cache-Control" not in headers:
+        headers["Cache-Control"] = "no-store"
+    if settings().https:
+        headers.setdefault("Strict-Transport-Security", "max-age=31536000")
+    return response
+
+
+def _domain_error(error: DomainError) -> tuple[Response, int]:
+    return _answer(status_of(error), error.code, error.message, error.hint)
+
+
+def _http_error(error: HTTPException) -> Response | tuple[Response, int]:
+    if error.code is None or error.response is not None:  # a redirect, or an answer made elsewhere
+        return cast("Response", error.get_response())
+    status = HTTPStatus(error.code)
+    messages = {
+        HTTPStatus.NOT_FOUND: "There is nothing at this address.",
+        HTTPStatus.TOO_MANY_REQUESTS: "That was too often in a short time.",
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "That was more than we can take in.",
+        HTTPStatus.INTERNAL_SERVER_ERROR: "Something went wrong on our side.",
+    }
+    answer, code = _answer(
+        status, status.name.lower(), messages.get(status, f"{status.phrase}."), ""
+    )
+    for name, value in error.get_headers():
+        if name in {"Allow", "Retry-After"}:
+            answer.headers[name] = value
+    return answer, code
+
+
+def _database_error(error: OperationalError) -> tuple[Response, int]:
+    current_app.logger.error("the database does not answer: %s", error.orig)
+    return _answer(
+        HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", "We can't reach our books just now.", ""
+    )
+
+
+def _answer(status: HTTPStatus, code: str, message: str, hint: str) -> tuple[Response, int]:
+    hint = hint or _HINTS.get(status, "")
+    answer: Any
+    if _wants_json():
+        answer = jsonify(error={"code": code, "message": message, "hint": hint})
+        answer.headers["Access-Control-Allow-Origin"] = "*"
+    else:
+        answer = current_app.make_response(
+            render_template(
+                "error.html", status=status.value, title=status.phrase, message=message, hint=hint
+            )
+        )
+    if status is HTTPStatus.SERVICE_UNAVAILABLE:
+        answer.headers["Retry-After"] = "60"
+    return answer, status.value
+
+
+def _wants_json() -> bool:
+    if request.path.startswith(("/api/", "/webhooks/", "/livez", "/readyz")):
+        return True
+    best = request.accept_mimetypes.best_match(["text/html", "application/json"])
+    return best == "application/json"

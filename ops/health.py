@@ -1,0 +1,124 @@
+"""Whether this process lives, and whether the whole is ready: for probes, `doctor` and people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from flask import Blueprint, Flask, Response, current_app, jsonify
+from sqlalchemy import inspect, text
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from core.clock import now
+from core.db import read_session
+from ops.jobs import JOBS, last_runs
+from payments.inbox import read_backlog
+
+# A tick that is this late means that no scheduler runs, or that it hangs.
+LATE_TICK = timedelta(minutes=5)
+OLD_BACKLOG = timedelta(minutes=15)
+
+bp = Blueprint("health", __name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at. `needed` says whether the site can serve without it."""
+
+    name: str
+    ok: bool
+    message: str
+    needed: bool = False
+
+
+def init_app(app: Flask) -> None:
+    """Register the probes."""
+    app.register_blueprint(bp)
+
+
+@bp.get("/livez")
+def livez() -> dict[str, str]:
+    """Tell that this process answers."""
+    return {"status": "ok"}
+
+
+@bp.get("/readyz")
+def readyz() -> tuple[Response, int]:
+    """Tell whether readers can be served: 503 where something needed is missing.
+
+    A late scheduler or a backlog is shown and does not take the site down: no total depends on
+    them (DESIGN.md, Months).
+    """
+    findings = list(examine())
+    ready = all(finding.ok for finding in findings if finding.needed)
+    checks = {finding.name: {"ok": finding.ok, "message": finding.message} for finding in findings}
+    body = jsonify(status="ready" if ready else "not ready", checks=checks)
+    return body, 200 if ready else 503
+
+
+def examine() -> Iterator[Finding]:
+    """Look at the database, its migrations, the jobs and the inbox."""
+    try:
+        session = read_session()
+        session.execute(text("SELECT 1"))
+    except SQLAlchemyError:
+        yield Finding("database", ok=False, message="does not answer", needed=True)
+        return
+    yield Finding("database", ok=True, message="answers", needed=True)
+    migrations = _migrations(session)
+    yield migrations
+    if not migrations.ok:
+        return
+    yield from _jobs(session, now())
+    yield _inbox(session, now())
+
+
+def _migrations(session: Session) -> Finding:
+    heads = {revision.revision for revision in current_app.extensions["alembic"].heads()}
+    current: set[str] = set()
+    # Read by hand: Alembic would open a second connection and, on SQLite, wait for this one.
+    if inspect(session.connection()).has_table("alembic_version"):
+        current = set(session.scalars(text("SELECT version_num FROM alembic_version")))
+    if current == heads:
+        return Finding("migrations", ok=True, message="up to date", needed=True)
+    return Finding(
+        "migrations",
+        ok=False,
+        message="behind: run `flask --app app db upgrade`",
+        needed=True,
+    )
+
+
+def _jobs(session: Session, instant: datetime) -> Iterator[Finding]:
+    runs = last_runs(session)
+    for name in JOBS:
+        run = runs.get(name)
+        if run is None:
+            yield Finding(
+                f"job {name}",
+                ok=False,
+                message="has never run: start `flask --app app scheduler run`",
+            )
+        elif run.error is not None:
+            yield Finding(f"job {name}", ok=False, message="failed the last time: see the log")
+        elif instant - run.started_at > max(LATE_TICK, 2 * JOBS[name][1]):
+            yield Finding(
+                f"job {name}", ok=False, message=f"is late: last begun {run.started_at:%F %T} UTC"
+            )
+        else:
+            yield Finding(f"job {name}", ok=True, message=f"last begun {run.started_at:%F %T} UTC")
+
+
+def _inbox(session: Session, instant: datetime) -> Finding:
+    backlog = read_backlog(session)
+    count = backlog.waiting + backlog.failed
+    message = f"{backlog.waiting} waiting, {backlog.failed} failed"
+    old = (
+        backlog.oldest_received_at is not None
+        and instant - backlog.oldest_received_at > OLD_BACKLOG
+    )
+    if count and old:
+        message += f", the oldest since {backlog.oldest_received_at:%F %T} UTC"
+    return Finding("inbox", ok=not old, message=message)

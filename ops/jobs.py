@@ -1,0 +1,120 @@
+"""The scheduler's jobs: what is done, each in transactions of its own, with its last run on record.
+
+Every job is idempotent and safe when several schedulers run it at once; a job that fails is
+simply run again at its next tick.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from types import MappingProxyType
+
+from flask import Flask
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from campaigns.audit import verify_ledger
+from campaigns.periods import Rolled, due_campaign_ids, roll_campaign
+from core.clock import now
+from core.db import insert_if_absent
+from core.web import settings
+from ops.models import JobRun
+from payments.inbox import due_event_ids, work_event
+from payments.routes import current_gateway, open_session
+
+log = logging.getLogger("goalpost.jobs")
+
+AUDIT_EVERY = timedelta(hours=24)
+
+
+def roll() -> list[Rolled]:
+    """Close every period that has ended and open the next, each campaign in its own transaction."""
+    with open_session() as session:
+        due = due_campaign_ids(session, now=now())
+    rolled: list[Rolled] = []
+    for campaign_id in due:
+        with open_session() as session:
+            closed = roll_campaign(session, campaign_id, now=now())
+            session.commit()
+        for period in closed:
+            log.info("closed %s %s at %s minor", period.slug, period.key, period.as_closed_minor)
+        rolled += closed
+    return rolled
+
+
+def work_inbox() -> int:
+    """Work the events that are due; return how many were tried."""
+    gateway = current_gateway()
+    if gateway is None:
+        return 0
+    with open_session() as session:
+        due = due_event_ids(session, now=now())
+    for event_id in due:
+        state = work_event(open_session, gateway, event_id, livemode=settings().livemode, now=now)
+        log.info("event %s: %s", event_id, state)
+    return len(due)
+
+
+def audit() -> None:
+    """Hold all totals against the ledger, once a day; log every difference as an error."""
+    with open_session() as session:
+        last = session.get(JobRun, "audit-done")
+        if last is not None and last.started_at > now() - AUDIT_EVERY:
+            return
+        found = verify_ledger(session)
+        _write_start(session, "audit-done")
+        session.commit()
+    for difference in found.differences:
+        log.error("the books differ: %s", difference)
+
+
+JOBS: Mapping[str, tuple[Callable[[], object], timedelta]] = MappingProxyType(
+    {
+        "roll": (roll, timedelta(seconds=10)),
+        "inbox": (work_inbox, timedelta(seconds=2)),
+        "audit": (audit, timedelta(minutes=10)),
+    }
+)
+
+
+def run_job(app: Flask, name: str) -> None:
+    """Run one job and write down when it ran and how it ended. Never raises."""
+    job, _ = JOBS[name]
+    with app.app_context():
+        try:
+            with open_session() as session:
+                _write_start(session, name)
+                session.commit()
+            job()
+        except Exception as error:
+            log.exception("job %s failed", name)
+            _write_end(name, f"{type(error).__name__}: {error}")
+        else:
+            _write_end(name, None)
+
+
+def _write_start(session: Session, name: str) -> None:
+    insert_if_absent(session, JobRun, {"name": name, "started_at": now()}, unique=("name",))
+    session.execute(
+        update(JobRun).where(JobRun.name == name).values(started_at=now(), finished_at=None)
+    )
+
+
+def _write_end(name: str, error: str | None) -> None:
+    try:
+        with open_session() as session:
+            session.execute(
+                update(JobRun)
+                .where(JobRun.name == name)
+                .values(finished_at=now(), error=error[:500] if error else None)
+            )
+            session.commit()
+    except Exception:
+        log.exception("the end of job %s could not be written down", name)
+
+
+def last_runs(session: Session) -> dict[str, JobRun]:
+    """Return the last run of each job that has run, by name."""
+    return {run.name: run for run in session.scalars(select(JobRun))}

@@ -1,0 +1,206 @@
+"""From a wish to give to a row in the books, before and after Stripe: the donation's own verbs."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Select, select
+from sqlalchemy.orm import Session
+
+from campaigns.catalog import find_campaign
+from campaigns.ledger import Gift, state_gift
+from campaigns.models import Campaign, CampaignState, Period, Reference, ReferenceKind
+from core.db import insert_if_absent
+from core.errors import Invalid
+from core.money import MOST_CHARGE_MINOR, MOST_MINOR, least_charge_minor
+from payments.errors import CampaignNotOpen
+from payments.gateway import CheckoutRequest
+from payments.models import Donation, DonationState, Donor
+
+# How long the donor has at Stripe's page. Counted from the donation, so that a repeated call
+# carries the same parameters; Stripe wants 30 minutes at least, which leaves 90 for repeats.
+CHECKOUT_TIME = timedelta(hours=2)
+MOST_LISTED = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What a reader submitted with the donate form, parsed and bounded."""
+
+    form_token: str
+    amount_minor: int
+    email: str | None = None
+    name: str | None = None
+    anonymous: bool = False
+    message: str | None = None
+    source: str | None = None
+    slot: str | None = None
+
+
+def gift_bounds_minor(campaign: Campaign) -> tuple[int, int]:
+    """Return the least and the most, in minor units, that may be given online."""
+    return least_charge_minor(campaign.currency), MOST_CHARGE_MINOR
+
+
+def start_donation(session: Session, campaign: Campaign, wish: Wish, *, now: datetime) -> Donation:
+    """Write down a wish to give, once per submitted form, and return its donation.
+
+    The same form with the same choices gives the donation that it gave before: a double click
+    and two tabs make one. The same form with other choices is another wish.
+    """
+    if campaign.state != CampaignState.OPEN:
+        raise CampaignNotOpen(f"“{campaign.title}” takes no gifts at the moment.")
+    least, most = gift_bounds_minor(campaign)
+    if not least <= wish.amount_minor <= most:
+        raise Invalid("The amount is out of bounds.", field="amount")
+    choices = (campaign.id, wish.amount_minor, wish.email, wish.name, wish.anonymous, wish.message)
+    form_key = hashlib.sha256(repr((wish.form_token, choices)).encode()).hexdigest()
+    values = {
+        "id": new_donation_id(),
+        "campaign_id": campaign.id,
+        "state": DonationState.PENDING,
+        "amount_minor": wish.amount_minor,
+        "currency": campaign.currency,
+        "form_key": form_key,
+        "created_at": now,
+        "source": wish.source,
+        "slot": wish.slot,
+        "donor_id": known_donor(session, email=wish.email, name=wish.name, now=now),
+        "anonymous": wish.anonymous,
+        "message": wish.message,
+    }
+    insert_if_absent(session, Donation, values, unique=("form_key",))
+    return session.scalars(select(Donation).where(Donation.form_key == form_key)).one()
+
+
+def checkout_request(
+    campaign: Campaign, donation: Donation, *, email: str | None, base_url: str
+) -> CheckoutRequest:
+    """Return what Stripe is to be asked for; the same donation always gives the same request."""
+    page = f"{base_url}/c/{campaign.slug}"
+    return CheckoutRequest(
+        donation_id=donation.id,
+        campaign_slug=campaign.slug,
+        label=campaign.title,
+        amount_minor=donation.amount_minor,
+        currency=donation.currency,
+        email=email,
+        success_url=f"{page}/thanks?donation={donation.id}",
+        cancel_url=f"{page}?donation={donation.id}",
+        expires_at=donation.created_at + CHECKOUT_TIME,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfflineGift:
+    """A gift that came without Stripe: a bank transfer, a cheque, another processor."""
+
+    amount_minor: int
+    paid_at: datetime
+    note: str | None = None
+
+
+def record_offline_gift(
+    session: Session, slug: str, gift: OfflineGift, *, now: datetime
+) -> Donation:
+    """Write an offline gift into the books. Each call is a gift of its own."""
+    campaign = find_campaign(session, slug, drafts=True)
+    if not 0 < gift.amount_minor <= MOST_MINOR:
+        raise Invalid("The amount must be more than zero.", field="amount")
+    if gift.paid_at > now:
+        raise Invalid("A gift can't be recorded before its day.", field="on")
+    donation = Donation(
+        id=new_donation_id(),
+        campaign_id=campaign.id,
+        state=DonationState.PAID,
+        amount_minor=gift.amount_minor,
+        currency=campaign.currency,
+        created_at=now,
+        paid_at=gift.paid_at,
+        note=gift.note,
+        anonymous=True,
+    )
+    donation.reference = f"offline:{donation.id}"
+    session.add(donation)
+    session.flush()
+    state_gift(
+        session,
+        campaign,
+        Gift(
+            reference=donation.reference,
+            kind=ReferenceKind.OFFLINE,
+            effect_minor=gift.amount_minor,
+            paid_at=gift.paid_at,
+        ),
+        cause="donations record",
+        now=now,
+    )
+    return donation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedDonation:
+    """A donation for the admin, with what is left of it in the ledger."""
+
+    donation: Donation
+    period_key: str | None  # None until it is paid
+    counted_minor: int
+
+
+def list_donations(
+    session: Session, slug: str, *, period_key: str | None = None, limit: int = MOST_LISTED
+) -> Sequence[ListedDonation]:
+    """Return a campaign's donations, newest first; with a period, those that count in it."""
+    campaign = find_campaign(session, slug, drafts=True)
+    # Outer joins, which the types of a Select don't know: no period and no gift until it is paid.
+    statement: Select[*tuple[Any, ...]] = (
+        select(Donation, Period.key, Reference)
+        .outerjoin(Reference, Reference.name == Donation.reference)
+        .outerjoin(Period, Period.id == Reference.period_id)
+        .where(Donation.campaign_id == campaign.id)
+        .order_by(Donation.created_at.desc(), Donation.id)
+        .limit(limit)
+    )
+    if period_key is not None:
+        statement = statement.where(Period.key == period_key)
+    rows = session.execute(statement).all()
+    taken = _taken_minor(session, [row[2].id for row in rows if row[2] is not None])
+    return [
+        ListedDonation(
+            donation=row[0],
+            period_key=row[1],
+            counted_minor=0 if row[2] is None else row[2].posted_minor + taken.get(row[2].id, 0),
+        )
+        for row in rows
+    ]
+
+
+def _taken_minor(session: Session, gift_ids: Sequence[int]) -> dict[int, int]:
+    taken: dict[int, int] = {}
+    for row in session.scalars(select(Reference).where(Reference.gift_id.in_(gift_ids))):
+        if row.gift_id is not None:
+            taken[row.gift_id] = taken.get(row.gift_id, 0) + row.posted_minor
+    return taken
+
+
+def known_donor(
+    session: Session, *, email: str | None, name: str | None, now: datetime
+) -> int | None:
+    """Return the id of the donor with this address, making one where it is new."""
+    if not email:
+        return None
+    address = email.strip().lower()
+    insert_if_absent(
+        session, Donor, {"email": address, "name": name, "created_at": now}, unique=("email",)
+    )
+    return session.scalars(select(Donor.id).where(Donor.email == address)).one()
+
+
+def new_donation_id() -> str:
+    """Return a new id: 128 random bits, so that knowing one tells nothing of another."""
+    return f"don_{secrets.token_hex(16)}"

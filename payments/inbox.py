@@ -1,0 +1,217 @@
+"""The inbox: Stripe's events, stored before they are acknowledged and worked after.
+
+An event is only what wakes us. Its type and ids say which objects to fetch anew; what these say
+is brought into the books by `payments.books`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import func, or_, select, update
+from sqlalchemy.orm import Session
+
+from core.db import insert_if_absent
+from core.errors import NotFound
+from payments.books import apply_facts, gather_facts
+from payments.gateway import Event, Gateway
+from payments.models import InboxEvent, InboxState
+
+# A worker that has not come back after this long is taken for dead.
+LEASE = timedelta(minutes=2)
+MOST_BACK_OFF = timedelta(hours=1)
+MOST_LISTED = 1000
+_DUE = (InboxState.WAITING, InboxState.FAILED)
+
+# Which events tell of a session, and which of a payment: STRIPE.md's table, as far as one-off
+# gifts go. Whatever is not here is kept as `unhandled`.
+_OF_A_CHECKOUT = frozenset(
+    {
+        "checkout.session.completed",
+        "checkout.session.async_payment_succeeded",
+        "checkout.session.async_payment_failed",
+        "checkout.session.expired",
+    }
+)
+_OF_A_PAYMENT = frozenset(
+    {
+        "payment_intent.succeeded",
+        "payment_intent.payment_failed",
+        "charge.failed",
+        "charge.refunded",
+        "refund.created",
+        "refund.updated",
+        "refund.failed",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """How much of the inbox is not worked, and since when the oldest of it waits."""
+
+    waiting: int
+    failed: int
+    oldest_received_at: datetime | None
+
+
+def accept_event(session: Session, event: Event, *, now: datetime) -> bool:
+    """Keep an event, once; tell whether it is new. The caller commits before it acknowledges."""
+    values = {
+        "event_id": event.id,
+        "type": event.type,
+        "api_version": event.api_version,
+        "object_id": event.object_id,
+        "body": event.body,
+        "occurred_at": event.occurred_at,
+        "received_at": now,
+        "state": InboxState.WAITING,
+        "attempts": 0,
+        "next_attempt_at": now,
+    }
+    return insert_if_absent(session, InboxEvent, values, unique=("event_id",))
+
+
+def due_event_ids(session: Session, *, now: datetime, limit: int = 100) -> Sequence[str]:
+    """Return the ids of events that are to be worked now, those that wait longest first."""
+    statement = (
+        select(InboxEvent.event_id)
+        .where(InboxEvent.state.in_(_DUE), InboxEvent.next_attempt_at <= now)
+        .order_by(InboxEvent.next_attempt_at, InboxEvent.id)
+        .limit(limit)
+    )
+    return session.scalars(statement).all()
+
+
+def work_event(
+    open_session: Callable[[], AbstractContextManager[Session]],
+    gateway: Gateway,
+    event_id: str,
+    *,
+    livemode: bool,
+    now: Callable[[], datetime],
+) -> InboxState | None:
+    """Work one event: claim it, ask Stripe, bring the books along. Return None if it was not due.
+
+    This is an edge of its own and commits: first the claim, so that nobody else works the event
+    and no lock is held while we wait for Stripe; then the books and the event's state, together.
+    A failure is recorded in the event, which is tried again later.
+    """
+    with open_session() as session:
+        event = _claim(session, gateway, event_id, now=now())
+        session.commit()
+    if event is None:
+        return None
+    try:
+        if event.type not in _OF_A_CHECKOUT | _OF_A_PAYMENT:
+            return _finish(open_session, event_id, InboxState.UNHANDLED, "kept", now=now())
+        facts = gather_facts(
+            gateway,
+            checkout_id=event.object_id if event.type in _OF_A_CHECKOUT else None,
+            payment_id=event.payment_id,
+        )
+        with open_session() as session:
+            outcome = apply_facts(session, facts, livemode=livemode, cause=event_id, now=now())
+            _mark(session, event_id, InboxState.DONE, outcome, now=now())
+            session.commit()
+    except Exception as error:  # noqa: BLE001 - the inbox's edge: whatever it is, it is recorded
+        return _finish(
+            open_session, event_id, InboxState.FAILED, f"{type(error).__name__}: {error}", now=now()
+        )
+    return InboxState.DONE
+
+
+def _claim(session: Session, gateway: Gateway, event_id: str, *, now: datetime) -> Event | None:
+    """Take an event for this worker, by one conditional UPDATE: of several, one gets the row."""
+    row = session.execute(
+        update(InboxEvent)
+        .where(
+            InboxEvent.event_id == event_id,
+            InboxEvent.state.in_(_DUE),
+            InboxEvent.next_attempt_at <= now,
+        )
+        .values(attempts=InboxEvent.attempts + 1, next_attempt_at=now + LEASE)
+        .returning(InboxEvent.body)
+        .execution_options(synchronize_session=False)
+    ).first()
+    return None if row is None else gateway.parse_event(row.body)
+
+
+def _finish(
+    open_session: Callable[[], AbstractContextManager[Session]],
+    event_id: str,
+    state: InboxState,
+    outcome: str,
+    *,
+    now: datetime,
+) -> InboxState:
+    with open_session() as session:
+        _mark(session, event_id, state, outcome, now=now)
+        session.commit()
+    return state
+
+
+def _mark(
+    session: Session, event_id: str, state: InboxState, outcome: str, *, now: datetime
+) -> None:
+    event = session.scalars(select(InboxEvent).where(InboxEvent.event_id == event_id)).one()
+    event.state = state
+    event.outcome = outcome[:500]
+    event.worked_at = now
+    if state is InboxState.FAILED:
+        event.next_attempt_at = now + back_off(event.attempts)
+    session.flush()
+
+
+def back_off(attempts: int) -> timedelta:
+    """Return how long to wait after so many attempts: 2 s, 4 s, 8 s … an hour at most."""
+    return min(timedelta(seconds=2 ** min(attempts, 12)), MOST_BACK_OFF)
+
+
+def retry_events(session: Session, *, now: datetime, event_id: str | None = None) -> int:
+    """Make failed events (or the one named, whatever became of it) due now; return how many."""
+    statement = update(InboxEvent).values(state=InboxState.WAITING, next_attempt_at=now)
+    if event_id is None:
+        statement = statement.where(InboxEvent.state == InboxState.FAILED)
+    else:
+        statement = statement.where(InboxEvent.event_id == event_id)
+    ids = session.scalars(
+        statement.returning(InboxEvent.id).execution_options(synchronize_session=False)
+    ).all()
+    if event_id is not None and not ids:
+        raise NotFound(f"There is no event {event_id[:80]} in the inbox.")
+    return len(ids)
+
+
+def list_events(
+    session: Session, *, state: InboxState | None = None, limit: int = 50
+) -> Sequence[InboxEvent]:
+    """Return events, the newest first."""
+    statement = select(InboxEvent).order_by(InboxEvent.id.desc()).limit(min(limit, MOST_LISTED))
+    if state is not None:
+        statement = statement.where(InboxEvent.state == state)
+    return session.scalars(statement).all()
+
+
+def read_backlog(session: Session) -> Backlog:
+    """Return what is not worked yet."""
+    counts = dict(
+        session.execute(
+            select(InboxEvent.state, func.count())
+            .where(or_(*(InboxEvent.state == state for state in _DUE)))
+            .group_by(InboxEvent.state)
+        )
+        .tuples()
+        .all()
+    )
+    oldest = session.scalar(
+        select(func.min(InboxEvent.received_at)).where(InboxEvent.state.in_(_DUE))
+    )
+    return Backlog(
+        waiting=counts.get(InboxState.WAITING, 0),
+        failed=counts.get(InboxState.FAILED, 0),
+        oldest_received_at=oldest,
+    )

@@ -1,0 +1,113 @@
+"""The tables of giving: donations, the people behind them, and the inbox of Stripe's events."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from core.db import Base
+
+
+class DonationState(StrEnum):
+    """Where a donation stands, by what Stripe last said of it. Stored by value."""
+
+    PENDING = "pending"  # asked for; the donor is at Stripe, or has left
+    PROCESSING = "processing"  # agreed to; the money is on its way (a bank debit)
+    PAID = "paid"
+    FAILED = "failed"
+    EXPIRED = "expired"  # the donor never paid
+    QUARANTINED = "quarantined"  # paid, but not as asked: shown, not counted
+
+
+class InboxState(StrEnum):
+    """What became of an event. Stored by value."""
+
+    WAITING = "waiting"
+    DONE = "done"
+    UNHANDLED = "unhandled"  # kept and shown: nothing of ours follows from this type, or not yet
+    FAILED = "failed"  # tried in vain; tried again at `next_attempt_at`
+
+
+class Donor(Base):
+    """A person who gives. Stands apart from the ledger, and can be erased without changing it."""
+
+    __tablename__ = "donors"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    # In small letters; the same person is known by it from gift to gift.
+    email: Mapped[str | None] = mapped_column(String(254), unique=True)
+    name: Mapped[str | None] = mapped_column(String(120))
+    created_at: Mapped[datetime]
+
+
+class Donation(Base):
+    """One wish to give, and what became of it. Written before Stripe hears of it.
+
+    The id is ours, random, and the idempotency key of its Checkout Session. What the donation
+    adds to a campaign is not here but in the ledger.
+    """
+
+    __tablename__ = "donations"
+    __table_args__ = (
+        CheckConstraint(
+            "state IN ('pending', 'processing', 'paid', 'failed', 'expired', 'quarantined')",
+            name="state",
+        ),
+        CheckConstraint("amount_minor > 0", name="amount_positive"),
+        CheckConstraint("(state = 'paid') <= (paid_at IS NOT NULL)", name="paid_has_its_time"),
+        Index("ix_donations_campaign_id_created_at", "campaign_id", "created_at"),
+        {"sqlite_strict": True},
+    )
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    campaign_id: Mapped[int] = mapped_column(ForeignKey("campaigns.id"))
+    state: Mapped[str] = mapped_column(String(16))
+    # The reference that its money has in the ledger, once there is one.
+    reference: Mapped[str | None] = mapped_column(String(255), unique=True)
+    amount_minor: Mapped[int]
+    currency: Mapped[str] = mapped_column(String(3))
+    # One submitted form is one donation, however often it is sent (see `payments.donating`).
+    form_key: Mapped[str | None] = mapped_column(String(64), unique=True)
+    checkout_session_id: Mapped[str | None] = mapped_column(String(255), unique=True)
+    created_at: Mapped[datetime]
+    paid_at: Mapped[datetime | None]
+    quarantine_reason: Mapped[str | None] = mapped_column(String(255))
+    # The article that led here (origin and path) and where on its page the widget stood.
+    source: Mapped[str | None] = mapped_column(String(500))
+    slot: Mapped[str | None] = mapped_column(String(32))
+    # An admin's word on an offline gift.
+    note: Mapped[str | None] = mapped_column(String(255))
+    # The donor's data, erased with the donor.
+    donor_id: Mapped[int | None] = mapped_column(ForeignKey("donors.id"))
+    anonymous: Mapped[bool] = mapped_column(default=False)
+    message: Mapped[str | None] = mapped_column(String(500))
+
+
+class InboxEvent(Base):
+    """An event of Stripe's, kept as it came. Stored before it is acknowledged, worked after."""
+
+    __tablename__ = "inbox_events"
+    __table_args__ = (
+        CheckConstraint("state IN ('waiting', 'done', 'unhandled', 'failed')", name="state"),
+        Index("ix_inbox_events_state_next_attempt_at", "state", "next_attempt_at"),
+        {"sqlite_strict": True},
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    event_id: Mapped[str] = mapped_column(String(255), unique=True)
+    type: Mapped[str] = mapped_column(String(100))
+    api_version: Mapped[str | None] = mapped_column(String(64))
+    object_id: Mapped[str | None] = mapped_column(String(255))
+    body: Mapped[bytes] = mapped_column(LargeBinary)
+    occurred_at: Mapped[datetime]
+    received_at: Mapped[datetime]
+    state: Mapped[str] = mapped_column(String(16))
+    attempts: Mapped[int] = mapped_column(default=0)
+    # Not to be tried before; while somebody works on it, the end of their lease.
+    next_attempt_at: Mapped[datetime]
+    worked_at: Mapped[datetime | None]
+    # What came of it, or the last error, in words for the admin.
+    outcome: Mapped[str | None] = mapped_column(String(500))

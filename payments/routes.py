@@ -1,0 +1,275 @@
+"""The pages where readers give, and the door for Stripe's events."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http import HTTPStatus
+from typing import cast
+
+from flask import Blueprint, Flask, Response, current_app, redirect, render_template, request
+from flask_limiter import Limiter
+from flask_limiter.util import get_remote_address
+from flask_wtf.csrf import CSRFProtect, generate_csrf
+from sqlalchemy.orm import Session
+from werkzeug.datastructures import MultiDict
+
+from campaigns.catalog import find_campaign
+from campaigns.labels import money_label
+from campaigns.models import Campaign, CampaignState
+from campaigns.progress import read_all_progress, read_history, read_progress
+from core.clock import now
+from core.db import db, read_session
+from core.errors import NotFound
+from core.money import to_major
+from core.web import PAGE_POLICY, settings
+from payments.books import apply_facts, gather_facts
+from payments.donating import checkout_request, start_donation
+from payments.errors import (
+    GatewayRefused,
+    GatewayUnavailable,
+    PaymentsNotSetUp,
+    UntrustedEvent,
+)
+from payments.forms import DonateForm, FormView, first_errors, form_view
+from payments.gateway import Event, Gateway
+from payments.inbox import accept_event, work_event
+from payments.models import Donation, DonationState
+from payments.stripe_gateway import StripeGateway, trusted_checkout_url
+
+EXTENSION = "goalpost.gateway"
+HISTORY_MONTHS = 12
+# The thank-you page looks again this often while the money is on its way.
+MOST_REFRESHES = 24
+MOST_FORM_PARTS = 100
+
+bp = Blueprint("payments", __name__)
+csrf = CSRFProtect()
+limiter = Limiter(get_remote_address)
+
+
+def init_app(app: Flask, gateway: Gateway | None = None) -> None:
+    """Give `app` its gateway (from the settings, unless one is handed in), CSRF and limits."""
+    configured = app.extensions["goalpost.settings"]
+    if gateway is None and configured.stripe_secret_key is not None:
+        gateway = StripeGateway(configured)
+    app.extensions[EXTENSION] = gateway
+    csrf.init_app(app)
+    limiter.init_app(app)
+    app.register_blueprint(bp)
+
+
+def current_gateway() -> Gateway | None:
+    """Return the gateway of the current application; None where no Stripe key is set."""
+    return cast("Gateway | None", current_app.extensions[EXTENSION])
+
+
+@contextmanager
+def open_session() -> Iterator[Session]:
+    """Open a session of its own, for work that commits in steps."""
+    with db.sessionmaker() as session:
+        yield session
+
+
+@bp.get("/")
+def front() -> str:
+    """List the public campaigns."""
+    campaigns = read_all_progress(read_session(), now=now(), base_url=settings().base_url)
+    return render_template("index.html", campaigns=campaigns)
+
+
+@bp.get("/c/<slug>")
+def campaign_page(slug: str) -> Response:
+    """Show a campaign and its donate form, filled in as the link that led here says."""
+    session = read_session()
+    campaign = find_campaign(session, slug)
+    values: MultiDict[str, str] = MultiDict(request.args)
+    if "donation" in request.args:  # back from Stripe's page, without having paid
+        values = _values_of(session, campaign, request.args["donation"])
+    return _page(session, campaign, _form_view(campaign, values), HTTPStatus.OK)
+
+
+@bp.post("/c/<slug>/donate")
+@csrf.exempt  # the form checks its own token, so that what was typed is kept when it is too old
+@limiter.limit("10 per minute; 60 per hour")
+def donate(slug: str) -> Response:
+    """Take the form, write the donation down, and send the donor to Stripe's page."""
+    session = db.session
+    campaign = find_campaign(session, slug)
+    form = DonateForm(campaign, request.form)
+    view = _form_view(campaign, request.form)
+    gateway = current_gateway()
+    if gateway is None or campaign.state != CampaignState.OPEN:
+        return _page(session, campaign, view, HTTPStatus.SERVICE_UNAVAILABLE)
+    if not form.validate():
+        view.errors = first_errors(form)
+        status = HTTPStatus.UNPROCESSABLE_ENTITY
+        if view.errors.pop("csrf_token", None):
+            view.notice = "This page was open for long. Please press the button once more."
+            status = HTTPStatus.BAD_REQUEST
+        return _page(session, campaign, view, status)
+    wish = form.wish()
+    donation = start_donation(session, campaign, wish, now=now())
+    session.commit()  # before Stripe hears of it: from here a crash loses nothing
+    try:
+        address = _checkout_address(gateway, campaign, donation, email=wish.email)
+        session.commit()
+    except (GatewayUnavailable, GatewayRefused) as error:
+        session.rollback()
+        current_app.logger.warning("no checkout for %s: %s", donation.id, error)
+        view.notice = (
+            "We can't reach our payment service just now. Nothing was charged, and what you"
+            " filled in is kept: please try again in a minute."
+        )
+        return _page(session, campaign, view, HTTPStatus.SERVICE_UNAVAILABLE)
+    return cast("Response", redirect(address, code=HTTPStatus.SEE_OTHER))
+
+
+@bp.get("/c/<slug>/thanks")
+def thanks(slug: str) -> Response:
+    """Tell the donor how it stands, by the same code as the webhook. Names nobody."""
+    session = db.session
+    campaign = find_campaign(session, slug)
+    donation = session.get(Donation, request.args.get("donation", "")[:40])
+    if donation is None or donation.campaign_id != campaign.id:
+        raise NotFound("We know of no such donation.")
+    if donation.state in {DonationState.PENDING, DonationState.PROCESSING}:
+        _ask_again(session, donation)
+    shown = {
+        DonationState.PROCESSING: "pending",
+        DonationState.QUARANTINED: "pending",
+    }.get(DonationState(donation.state), str(donation.state))
+    rounds = request.args.get("round", 0, type=int)
+    refresh_url = None
+    if shown == "pending" and 0 <= rounds < MOST_REFRESHES:
+        refresh_url = f"/c/{slug}/thanks?donation={donation.id}&round={rounds + 1}"
+    page = render_template(
+        "thanks.html",
+        state=shown,
+        amount_label=money_label(campaign, donation.amount_minor),
+        campaign=read_progress(session, slug, now=now(), base_url=settings().base_url),
+        refresh_url=refresh_url,
+        retry_url=f"/c/{slug}?donation={donation.id}",
+    )
+    return current_app.make_response(page)
+
+
+@bp.post("/webhooks/stripe")
+@csrf.exempt  # Stripe's signature stands for the token
+def stripe_webhook() -> tuple[Response, int]:
+    """Keep Stripe's event, acknowledge it, and work it once the answer is on its way."""
+    gateway = current_gateway()
+    if gateway is None:
+        raise PaymentsNotSetUp("This site takes no payments by Stripe.")
+    try:
+        # The raw bytes, before anything has parsed them: only these are what was signed.
+        body = request.get_data(cache=False)
+        event = gateway.read_event(body, request.headers.get("Stripe-Signature", ""), now=now())
+        _check_mode(event)
+    except UntrustedEvent as error:
+        current_app.logger.warning("webhook refused: %s", error.message)
+        return _json({"error": {"code": error.code, "message": error.message}}), 400
+    session = db.session
+    is_new = accept_event(session, event, now=now())
+    session.commit()
+    response = _json({"received": True})
+    app, clock = current_app._get_current_object(), now  # type: ignore[attr-defined] # noqa: SLF001 - Flask's documented way
+
+    def work() -> None:
+        with app.app_context():
+            state = work_event(
+                open_session, gateway, event.id, livemode=settings().livemode, now=clock
+            )
+            app.logger.info("event %s %s: %s", event.id, event.type, state)
+
+    if is_new:
+        # Stripe has its answer when this runs. If we die before it has, the scheduler does it.
+        response.call_on_close(work)
+    return response, 200
+
+
+def _check_mode(event: Event) -> None:
+    if event.livemode != settings().livemode:
+        raise UntrustedEvent("The event is of the other mode (test or live).")
+
+
+def _json(body: dict[str, object]) -> Response:
+    return cast("Response", current_app.json.response(body))
+
+
+def _form_view(campaign: Campaign, values: MultiDict[str, str]) -> FormView:
+    available = current_gateway() is not None and campaign.state == CampaignState.OPEN
+    return form_view(campaign, values, csrf_token=generate_csrf(), available=available)
+
+
+def _page(session: Session, campaign: Campaign, view: FormView, status: HTTPStatus) -> Response:
+    instant, base_url = now(), settings().base_url
+    page = render_template(
+        "campaign.html",
+        progress=read_progress(session, campaign.slug, now=instant, base_url=base_url),
+        history=read_history(session, campaign.slug, now=instant, limit=HISTORY_MONTHS),
+        form=view,
+    )
+    response = current_app.make_response((page, status))
+    gateway = current_gateway()
+    if gateway is not None:
+        # Browsers hold a form's redirects to form-action too, so Stripe's page must be in it.
+        response.headers["Content-Security-Policy"] = PAGE_POLICY.replace(
+            "form-action 'self'", f"form-action 'self' {gateway.checkout_origin}"
+        )
+    if status is HTTPStatus.SERVICE_UNAVAILABLE:
+        response.headers["Retry-After"] = "60"
+    return response
+
+
+def _values_of(session: Session, campaign: Campaign, donation_id: str) -> MultiDict[str, str]:
+    """Return what a donor who came back had chosen; nothing that tells who it is."""
+    donation = session.get(Donation, donation_id[:40])
+    if donation is None or donation.campaign_id != campaign.id:
+        return MultiDict()
+    amount = to_major(donation.amount_minor, donation.currency)
+    whole = amount == amount.to_integral_value()
+    typed = {
+        "amount": str(int(amount)) if whole else str(amount),
+        "source": donation.source or "",
+        "slot": donation.slot or "",
+    }
+    return MultiDict(typed)
+
+
+def _checkout_address(
+    gateway: Gateway,
+    campaign: Campaign,
+    donation: Donation,
+    *,
+    email: str | None,
+) -> str:
+    """Return where to send the donor: to Stripe's page, or to the thanks where that is done."""
+    thanks_page = f"/c/{campaign.slug}/thanks?donation={donation.id}"
+    if donation.checkout_session_id is not None:
+        checkout = gateway.checkout(donation.checkout_session_id)
+    elif donation.state == DonationState.PENDING:
+        wanted = checkout_request(campaign, donation, email=email, base_url=settings().base_url)
+        checkout = gateway.create_checkout(wanted)
+        donation.checkout_session_id = checkout.id
+    else:
+        return thanks_page
+    if checkout.url is None:
+        return thanks_page
+    return trusted_checkout_url(checkout.url, gateway.checkout_origin)
+
+
+def _ask_again(session: Session, donation: Donation) -> None:
+    gateway, checkout_id = current_gateway(), donation.checkout_session_id
+    if gateway is None or checkout_id is None:
+        return
+    session.rollback()  # no transaction stays open while we wait for Stripe
+    try:
+        facts = gather_facts(gateway, checkout_id=checkout_id)
+    except (GatewayUnavailable, GatewayRefused) as error:
+        current_app.logger.warning("thanks page of %s: %s", donation.id, error)
+        return
+    apply_facts(
+        session, facts, livemode=settings().livemode, cause=f"thanks:{checkout_id}", now=now()
+    )
+    session.commit()
