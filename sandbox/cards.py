@@ -160,7 +160,7 @@ def _read_card(typed: str) -> TestCard | str:
 def _read_expiry(typed: str, *, now_seconds: int) -> tuple[int, int] | str:
     match = EXPIRY.fullmatch(typed.strip())
     if match is None:
-        return "Enter the expiry as MM / YY."
+        return "Enter the expiry as MM/YY."
     month, year = int(match[1]), 2000 + int(match[3])
     today = datetime.fromtimestamp(now_seconds, UTC)
     if (year, month) < (today.year, today.month):

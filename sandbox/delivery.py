@@ -191,6 +191,7 @@ def post(delivery: Delivery) -> tuple[bool, str]:
     except TimeoutError:
         return False, f"no answer within {ANSWER_TIMEOUT_SECONDS} seconds"
     except urllib.error.URLError as error:
-        return False, f"could not connect: {error.reason}"[:200]
+        reason = getattr(error.reason, "strerror", None) or error.reason
+        return False, f"could not connect: {reason}"[:200]
     except (OSError, http.client.HTTPException) as error:
         return False, f"broken answer: {error!r}"[:200]

@@ -78,7 +78,7 @@ def _refund(tx: Transaction, charge_id: str, typed: str) -> None:
     charge = tx.need("charge", charge_id)
     amount_minor = None
     if typed.strip():
-        amount_minor = currencies.parse(typed, charge["currency"])
+        amount_minor = currencies.parse(typed.lstrip("$€£¥ "), charge["currency"])
         if amount_minor is None:
             raise ApiError(f"“{typed[:40]}” is not an amount of {charge['currency'].upper()}.")
     refunds.refund_charge(
