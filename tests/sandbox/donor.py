@@ -1,0 +1,78 @@
+"""Small things that every test of the sandbox needs: a session, a client, a browser without one."""
+
+from __future__ import annotations
+
+import http.client
+import urllib.parse
+from dataclasses import dataclass
+
+import stripe
+
+from tests.sandbox_process import API_KEY, Json, SandboxProcess
+
+FORM = {
+    "mode": "payment",
+    "success_url": "https://goalpost.example/thanks?session={CHECKOUT_SESSION_ID}",
+    "line_items[0][quantity]": "1",
+    "line_items[0][price_data][currency]": "usd",
+    "line_items[0][price_data][unit_amount]": "2500",
+    "line_items[0][price_data][product_data][name]": "Support us",
+}
+CARD = {
+    "email": "jane@example.com",
+    "card_number": "4242 4242 4242 4242",
+    "expiry": "12 / 49",
+    "cvc": "123",
+    "name": "Jane Donor",
+}
+AMOUNT = "line_items[0][price_data][unit_amount]"
+CURRENCY = "line_items[0][price_data][currency]"
+
+
+def client_of(sandbox: SandboxProcess, *, retries: int = 0) -> stripe.StripeClient:
+    return stripe.StripeClient(
+        API_KEY, base_addresses={"api": sandbox.url}, max_network_retries=retries
+    )
+
+
+def create_session(sandbox: SandboxProcess, **changes: str) -> Json:
+    """Create a session over plain HTTP; `changes` are further form fields."""
+    return sandbox.api("POST", "/v1/checkout/sessions", {**FORM, **changes})
+
+
+def pay_one(sandbox: SandboxProcess, card: str = "4242424242424242", **changes: str) -> Json:
+    """Create a session, pay it and give its payment intent with the charge."""
+    session = create_session(sandbox, **changes)
+    paid = sandbox.pay(session["id"], card)
+    return payment(sandbox, paid["payment_intent"])
+
+
+def payment(sandbox: SandboxProcess, intent_id: str) -> Json:
+    path = "latest_charge.balance_transaction"
+    return sandbox.api("GET", f"/v1/payment_intents/{intent_id}?expand[]={path}")
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    status: int
+    location: str | None
+    text: str
+    headers: dict[str, str]
+
+
+def visit(sandbox: SandboxProcess, path: str, form: dict[str, str] | None = None) -> Page:
+    """Open a page, or send its form; redirects are not followed."""
+    connection = http.client.HTTPConnection("127.0.0.1", sandbox.port, timeout=20)
+    try:
+        if form is None:
+            connection.request("GET", path)
+        else:
+            body = urllib.parse.urlencode(form)
+            headers = {"Content-Type": "application/x-www-form-urlencoded"}
+            connection.request("POST", path, body, headers)
+        answer = connection.getresponse()
+        headers = {name.lower(): value for name, value in answer.getheaders()}
+        text = answer.read().decode()
+        return Page(answer.status, answer.getheader("Location"), text, headers)
+    finally:
+        connection.close()
