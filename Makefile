@@ -6,8 +6,8 @@ SHELL := /bin/bash
 MAKEFLAGS += --no-print-directory
 
 BIN := .venv/bin
-# The newest of the Pythons that we support, among those that are there.
-PYTHON ?= $(shell for name in python3.13 python3.12 python3.11 python3; do \
+# Those that the tests run on come first.
+PYTHON ?= $(shell for name in python3.11 python3.12 python3.13 python3; do \
 	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name && break; done)
 WORKERS ?= auto
 
