@@ -2,13 +2,13 @@
 
 import argparse
 import logging
+import os
 import signal
 import socket
 import sys
 import threading
 from collections.abc import Sequence
 from pathlib import Path
-from types import FrameType
 
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
@@ -20,6 +20,7 @@ from sandbox.store import StateError, Store
 from sandbox.upkeep import Upkeep
 
 STOP_SECONDS = 2.0
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 BACKLOG = 128
 
 MANUAL = """\
@@ -74,7 +75,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         listener = socket.create_server((options.host, options.port), backlog=BACKLOG)
     except OSError as error:
-        reason = error.strerror or error
+        reason = os.strerror(error.errno) if error.errno else error
         return _fail(f"Cannot listen on {options.host}, port {options.port}: {reason}.")
     with listener:
         host, port = listener.getsockname()[:2]
@@ -97,13 +98,9 @@ def _run(store: Store, settings: Settings, listener: socket.socket) -> None:
     with store.write() as tx:
         follow_command_line(tx, settings)
     server = _serve(Parts(store, post, settings), listener)
-    stopping = threading.Event()
-
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        stopping.set()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, stop)
+    # Blocked in every thread and waited for below: a handler that set a threading.Event could
+    # interrupt this thread while it holds the event's own lock, and hang.
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
     serving = threading.Thread(
         target=server.serve_forever, args=(0.05,), name="server", daemon=True
     )
@@ -112,7 +109,7 @@ def _run(store: Store, settings: Settings, listener: socket.socket) -> None:
     upkeep.start()
     sys.stdout.write(f"The sandbox listens on {settings.public_url} (this is not Stripe).\n")
     sys.stdout.flush()
-    stopping.wait()
+    signal.sigwait(STOP_SIGNALS)
     server.shutdown()
     upkeep.stop(timeout_seconds=STOP_SECONDS)
     post.stop(timeout_seconds=STOP_SECONDS)

@@ -6,6 +6,7 @@ import logging
 from functools import partial
 
 from flask import Blueprint, Response, request
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from sandbox import expansion, forms, idempotency, strict
 from sandbox.endpoint import Call, Endpoint
@@ -146,6 +147,8 @@ def _form_body() -> str:
         )
     try:
         return request.get_data().decode("utf-8")
+    except RequestEntityTooLarge:
+        raise ApiError("The request's body is too large.", status=413) from None
     except UnicodeDecodeError:
         raise invalid("The request's body could not be decoded as UTF-8.") from None
 

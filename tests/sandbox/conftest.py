@@ -1,6 +1,7 @@
-"""One sandbox and one receiver for each file of tests; tests tell their objects apart by id.
+"""One sandbox and one receiver for all these tests, which tell their objects apart by id.
 
-Where a test moves the clock or stops the process, it takes `own_sandbox`.
+Starting a process takes a second. Tests that move the clock share another (test_clock.py), and
+those that stop the process start their own.
 """
 
 from __future__ import annotations
@@ -8,7 +9,6 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from contextlib import closing
-from pathlib import Path
 
 import pytest
 import stripe
@@ -18,13 +18,13 @@ from tests.sandbox.receiver import Receiver
 from tests.sandbox_process import SandboxProcess, running_sandbox
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def receiver() -> Iterator[Receiver]:
     with closing(Receiver()) as receiver:
         yield receiver
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def sandbox(
     tmp_path_factory: pytest.TempPathFactory, receiver: Receiver
 ) -> Iterator[SandboxProcess]:
@@ -39,15 +39,16 @@ def client(sandbox: SandboxProcess) -> stripe.StripeClient:
 
 
 @pytest.fixture
-def own_receiver() -> Iterator[Receiver]:
+def listener(client: stripe.StripeClient) -> Iterator[Receiver]:
+    """Listen to the sandbox beside the others, with answers of one's own."""
     with closing(Receiver()) as receiver:
+        endpoint = client.v1.webhook_endpoints.create(
+            {"url": receiver.url, "enabled_events": ["*"]}
+        )
+        assert endpoint.secret is not None
+        receiver.secret = endpoint.secret
         yield receiver
-
-
-@pytest.fixture
-def own_sandbox(tmp_path: Path, own_receiver: Receiver) -> Iterator[SandboxProcess]:
-    with running_sandbox(tmp_path / "sandbox.sqlite", own_receiver.url) as sandbox:
-        yield sandbox
+        client.v1.webhook_endpoints.delete(endpoint.id)
 
 
 @pytest.fixture(scope="session")

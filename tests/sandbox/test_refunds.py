@@ -7,7 +7,6 @@ from tests.sandbox.donor import create_session, pay_one, payment
 from tests.sandbox_process import SandboxProcess
 
 PENDING_CARD = "4000000000007726"
-FAILING_CARD = "4000000000005126"
 
 
 def told(sandbox: SandboxProcess, refund_id: str) -> list[str]:
@@ -104,36 +103,6 @@ def test_refund_names_one_payment(client: stripe.StripeClient, sandbox: SandboxP
     assert (caught.value.http_status, caught.value.param) == (400, "payment_intent")
     with pytest.raises(stripe.InvalidRequestError, match="must be one of"):
         client.v1.refunds.create({"payment_intent": intent["id"], "reason": "regret"})
-
-
-def test_pending_refund_arrives_later(own_sandbox: SandboxProcess) -> None:
-    intent = pay_one(own_sandbox, PENDING_CARD)
-    refund = own_sandbox.refund(intent["id"], 700)
-    assert refund["status"] == "pending"
-    assert payment(own_sandbox, intent["id"])["latest_charge"]["amount_refunded"] == 700
-    own_sandbox.advance(60)
-    assert own_sandbox.api("GET", f"/v1/refunds/{refund['id']}")["status"] == "succeeded"
-    assert told(own_sandbox, refund["id"]) == [
-        "refund.created",
-        "refund.updated",
-        "charge.refund.updated",
-    ]
-
-
-def test_refund_can_fail_after_it_succeeded(own_sandbox: SandboxProcess) -> None:
-    intent = pay_one(own_sandbox, FAILING_CARD)
-    refund = own_sandbox.refund(intent["id"])
-    assert refund["status"] == "succeeded"
-    own_sandbox.advance(60)
-    failed = own_sandbox.api(
-        "GET", f"/v1/refunds/{refund['id']}?expand[]=failure_balance_transaction"
-    )
-    assert failed["status"] == "failed"
-    assert failed["failure_reason"] == "expired_or_canceled_card"
-    assert failed["failure_balance_transaction"]["net"] == 2500
-    charge = payment(own_sandbox, intent["id"])["latest_charge"]
-    assert (charge["amount_refunded"], charge["refunded"]) == (0, False)
-    assert "refund.failed" in told(own_sandbox, refund["id"])
 
 
 def test_pending_refund_can_be_canceled(

@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import pytest
+
+from tests.sandbox.donor import create_session, pay_one, payment, visit
+from tests.sandbox.receiver import Receiver
+from tests.sandbox_process import SandboxProcess
+
+
+def test_overview_shows_sessions_payments_events_and_deliveries(
+    sandbox: SandboxProcess, receiver: Receiver
+) -> None:
+    open_session = create_session(sandbox)
+    intent = pay_one(sandbox)
+    sandbox.pay(create_session(sandbox)["id"], "4000000000000002")
+    receiver.wait_for("payment_intent.succeeded", intent["id"])
+    page = visit(sandbox, "/").text
+    for words in (
+        "This is not Stripe.",
+        open_session["url"],
+        f"/objects/{intent['id']}",
+        "Jane Donor",
+        "Your card was declined.",
+        "delivered",
+        "HTTP 200",
+        receiver.url,
+    ):
+        assert words in page
+
+
+def test_object_is_shown_as_json_and_unknown_ones_are_not_found(sandbox: SandboxProcess) -> None:
+    intent = pay_one(sandbox)
+    page = visit(sandbox, f"/objects/{intent['id']}")
+    assert page.status == 200
+    assert "This is not Stripe." in page.text
+    assert "amount_received" in page.text
+    assert visit(sandbox, "/objects/pi_nothing").status == 404
+
+
+def test_payment_is_refunded_in_part_and_then_whole(sandbox: SandboxProcess) -> None:
+    intent = pay_one(sandbox)
+    path = f"/charges/{intent['latest_charge']['id']}/refund"
+    assert visit(sandbox, path, {"amount": "$10.50"}).status == 303
+    assert payment(sandbox, intent["id"])["latest_charge"]["amount_refunded"] == 1050
+    assert visit(sandbox, path, {"amount": ""}).status == 303
+    assert payment(sandbox, intent["id"])["latest_charge"]["refunded"] is True
+
+
+@pytest.mark.parametrize("amount", ["25.01", "0", "-1", "ten", "1.234", "٥"])
+def test_wrong_refund_is_explained_and_moves_nothing(sandbox: SandboxProcess, amount: str) -> None:
+    intent = pay_one(sandbox)
+    path = f"/charges/{intent['latest_charge']['id']}/refund"
+    page = visit(sandbox, path, {"amount": amount})
+    assert page.status == 400
+    assert 'role="alert"' in page.text
+    assert payment(sandbox, intent["id"])["latest_charge"]["amount_refunded"] == 0
+    assert visit(sandbox, "/charges/ch_nothing/refund", {}).status == 404
+
+
+def test_event_is_redelivered(sandbox: SandboxProcess, receiver: Receiver) -> None:
+    intent = pay_one(sandbox)
+    event_id = receiver.wait_for("payment_intent.succeeded", intent["id"])[0].event["id"]
+    assert visit(sandbox, f"/events/{event_id}/redeliver", {}).status == 303
+    receiver.wait_for("payment_intent.succeeded", intent["id"], count=2)
+    assert visit(sandbox, "/events/evt_nothing/redeliver", {}).status == 404
+
+
+def test_buttons_are_not_pressed_by_looking(sandbox: SandboxProcess) -> None:
+    charge_id = pay_one(sandbox)["latest_charge"]["id"]
+    assert visit(sandbox, f"/charges/{charge_id}/refund").status == 405
+
+
+def test_controls_take_json_only(sandbox: SandboxProcess) -> None:
+    session_id = create_session(sandbox)["id"]
+    assert visit(sandbox, f"/_sandbox/sessions/{session_id}/pay", {"card": "1"}).status == 415
+    assert sandbox.api("GET", f"/v1/checkout/sessions/{session_id}")["status"] == "open"
