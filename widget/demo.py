@@ -45,7 +45,9 @@ def comment() -> Response:
         error = f"Please use at most {MOST_COMMENT_CHARACTERS} characters."
     elif len(name) > MOST_NAME_CHARACTERS:
         error = f"Please use at most {MOST_NAME_CHARACTERS} characters for the name."
-    return _page(name=name[:MOST_NAME_CHARACTERS], text=text[: 2 * MOST_COMMENT_CHARACTERS], error=error)
+    return _page(
+        name=name[:MOST_NAME_CHARACTERS], text=text[: 2 * MOST_COMMENT_CHARACTERS], error=error
+    )
 
 
 def _page(*, name: str = "", text: str = "", error: str | None = None) -> Response:
@@ -66,8 +68,9 @@ def _page(*, name: str = "", text: str = "", error: str | None = None) -> Respon
     response = current_app.make_response((page, status))
     # What a paper with a strict policy has to allow for the widget: two directives, nothing inline.
     response.headers["Content-Security-Policy"] = (
-        PAGE_POLICY.replace("script-src 'self'", f"script-src {base_url}")
-        .replace("connect-src 'self'", f"connect-src {base_url}")
+        PAGE_POLICY.replace("script-src 'self'", f"script-src {base_url}").replace(
+            "connect-src 'self'", f"connect-src {base_url}"
+        )
         + "; require-trusted-types-for 'script'"
     )
     return response

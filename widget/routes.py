@@ -90,7 +90,7 @@ def pinned_script(digest: str) -> Response:
 
 @bp.get("/embed/<slug>")
 def frame(slug: str) -> ResponseReturnValue:
-    """Serve the iframe face: whole without script, kept current by the element where there is one."""
+    """Serve the iframe face: whole without script, kept current where there is one."""
     progress = _progress(slug)
     base_url, style = settings().base_url, embed().frame_style
     slot = request.args.get("slot", "")
@@ -180,8 +180,15 @@ def _json(body: dict[str, Any]) -> Response:
 def _cached(response: Response, *, tag: str, slug: str) -> Response:
     response.headers["Cache-Control"] = _LIVE
     response.headers["Surrogate-Key"] = f"campaign-{slug}"
+    return _conditional(response, tag=tag)
+
+
+def _conditional(response: Response, *, tag: str) -> Response:
     response.set_etag(tag)
-    return cast("Response", response.make_conditional(request))
+    response.make_conditional(request)
+    # Werkzeug writes a Date here and the server another; read by a script, two are no date at all.
+    response.headers.pop("Date", None)
+    return response
 
 
 def _script_response(script: Asset, *, cache_control: str) -> Response:
@@ -195,5 +202,4 @@ def _script_response(script: Asset, *, cache_control: str) -> Response:
     response.headers["Vary"] = "Accept-Encoding"
     response.headers["X-Content-Type-Options"] = "nosniff"
     # A strong tag names bytes, and the compressed ones are others.
-    response.set_etag(f"{script.digest}-gzip" if gzipped else script.digest)
-    return cast("Response", response.make_conditional(request))
+    return _conditional(response, tag=f"{script.digest}-gzip" if gzipped else script.digest)

@@ -20,7 +20,7 @@ MOST_GZIP_BYTES = 4096
 PRIVATE_NAMES = tuple(
     "HOME NAME WORDS POLL_MS JITTER_MS FRESH_MS TIMEOUT_MS Feed DonationGoal feeds members askedAt"
     " endsAt wake element near feed sizes choices place stale shows share whole words zero given"
-    " framed warn screen sheet stroke heading offer".split()
+    " framed screen sheet stroke heading offer".split()
 )
 
 

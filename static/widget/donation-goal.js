@@ -81,7 +81,7 @@
         const progress = await answer.json();
         // The reader's clock may be wrong, so the time to the month's end is told by the server's.
         // `as_of` is as old as the body where that was "not modified"; the Date header never is.
-        const serverNow = Date.parse(answer.headers.get('date') || progress.as_of);
+        const serverNow = Date.parse(answer.headers.get('date') || '') || Date.parse(progress.as_of);
         this.endsAt = Date.now() + Date.parse(progress.period.ends_at || '') - serverNow;
         this.progress = progress;
         for (const element of this.members) element.show(progress);
@@ -192,6 +192,7 @@
     disconnectedCallback() {
       this.gone?.abort();
       this.feed?.members.delete(this);
+      this.feed?.wake(); // which stops where nobody is left
       screen.unobserve(this);
       this.sizes.disconnect();
     }
@@ -240,7 +241,7 @@
       stroke('track', { width: '100%' });
       stroke('fill', { width: share(raised_minor) });
       for (const { amount_minor, label, reached } of tiers) {
-        const state = reached ? ' reached' : '';
+        const state = reached && amount_minor ? ' reached' : '';
         const item = add(this.tiers, 'div', 'tier' + state);
         item.textContent = label;
         item.share = amount_minor / whole;

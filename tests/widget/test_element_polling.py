@@ -1,0 +1,136 @@
+"""When the element asks, and when it does not."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from playwright.sync_api import Page as Tab
+from playwright.sync_api import expect
+
+from tests.widget.conftest import OpenArticle
+from tests.widget.servers import Tracker
+
+pytestmark = pytest.mark.browser
+
+# Playwright can't hide a page; this is what the page would see.
+HIDE = """(hidden) => {
+  Object.defineProperty(document, 'hidden', {value: hidden, configurable: true});
+  document.dispatchEvent(new Event('visibilitychange'));
+}"""
+
+
+@pytest.fixture(autouse=True)
+def _clock(page: Tab) -> None:
+    page.clock.install()
+
+
+def test_both_bars_follow_a_gift_within_a_minute(
+    open_article: OpenArticle, snippet: str, tracker: Tracker
+) -> None:
+    tab = open_article(snippet + "<p>text</p>" + snippet)
+    tracker.say(raised=540)
+    tab.clock.fast_forward(59_000)
+    expect(tab.locator("donation-goal .raised")).to_have_text(["540 $", "540 $"])
+    assert tracker.reads == 2
+
+
+def test_asks_no_faster_than_every_fifty_seconds(
+    open_article: OpenArticle, snippet: str, tracker: Tracker
+) -> None:
+    tab = open_article(snippet)
+    tab.clock.fast_forward(49_000)
+    tab.wait_for_timeout(100)
+    assert tracker.reads == 1
+
+
+def test_asks_only_when_it_nears_the_screen(
+    open_article: OpenArticle, snippet: str, tracker: Tracker
+) -> None:
+    tab = open_article('<div class="far"></div>' + snippet, css=".far{height:5000px}", wait=False)
+    tab.wait_for_timeout(200)
+    assert tracker.reads == 0
+    tab.evaluate("scrollTo(0, 4200)")
+    tab.wait_for_timeout(100)
+    tab.clock.run_for(50)
+    expect(tab.locator("donation-goal .raised")).to_have_text("520 $")
+    assert tracker.reads == 1
+
+
+def test_does_not_ask_while_the_page_is_hidden(
+    open_article: OpenArticle, snippet: str, tracker: Tracker
+) -> None:
+    tab = open_article(snippet)
+    tab.evaluate(HIDE, arg=True)
+    tab.clock.fast_forward(600_000)
+    tab.wait_for_timeout(100)
+    assert tracker.reads == 1
+    tracker.say(raised=540)
+    tab.evaluate(HIDE, arg=False)
+    tab.clock.run_for(50)
+    expect(tab.locator("donation-goal .raised")).to_have_text("540 $")
+
+
+def test_a_glance_away_asks_nothing_new(
+    open_article: OpenArticle, snippet: str, tracker: Tracker
+) -> None:
+    tab = open_article(snippet)
+    tab.clock.fast_forward(3_000)
+    tab.evaluate(HIDE, arg=True)
+    tab.evaluate(HIDE, arg=False)
+    tab.clock.run_for(50)
+    tab.wait_for_timeout(100)
+    assert tracker.reads == 1
+
+
+def test_return_after_five_seconds_asks_anew(
+    open_article: OpenArticle, snippet: str, tracker: Tracker
+) -> None:
+    tab = open_article(snippet)
+    tracker.say(raised=540)
+    tab.clock.fast_forward(6_000)
+    tab.evaluate("window.dispatchEvent(new PageTransitionEvent('pageshow', {persisted: true}))")
+    tab.clock.run_for(50)
+    expect(tab.locator("donation-goal .raised")).to_have_text("540 $")
+
+
+def test_keeps_the_last_value_on_error_and_recovers(
+    open_article: OpenArticle, snippet: str, tracker: Tracker
+) -> None:
+    tab = open_article(snippet)
+    tracker.fail()
+    tab.clock.fast_forward(59_000)
+    tab.wait_for_timeout(200)
+    assert tracker.reads == 2
+    expect(tab.locator("donation-goal .raised")).to_have_text("520 $")
+    tracker.say(raised=540)
+    tab.clock.fast_forward(59_000)
+    expect(tab.locator("donation-goal .raised")).to_have_text("540 $")
+
+
+def test_month_turns_on_an_open_page_by_the_servers_clock(
+    open_article: OpenArticle, snippet: str, tracker: Tracker, page: Tab
+) -> None:
+    page.clock.set_fixed_time(datetime(2001, 1, 1, tzinfo=UTC))  # a reader's clock that is wrong
+    page.clock.install(time=datetime(2001, 1, 1, tzinfo=UTC))
+    ends_at = datetime.now(UTC) + timedelta(seconds=20)
+    tracker.say(ends_at=ends_at.strftime("%Y-%m-%dT%H:%M:%SZ"))
+    tab = open_article(snippet)
+    expect(tab.locator("donation-goal .period")).to_have_text("MAY 2021")
+    tracker.say(raised=0, label="JUNE 2021")
+    tab.clock.fast_forward(17_000)
+    tab.wait_for_timeout(100)
+    assert tracker.reads == 1
+    tab.clock.fast_forward(7_000)
+    expect(tab.locator("donation-goal .period")).to_have_text("JUNE 2021")
+    expect(tab.locator("donation-goal .raised")).to_have_text("0 $")
+
+
+def test_a_month_far_off_overflows_no_timer(
+    open_article: OpenArticle, snippet: str, tracker: Tracker
+) -> None:
+    tracker.say(ends_at="9999-01-01T00:00:00Z")
+    tab = open_article(snippet)
+    tab.clock.run_for(2_000)
+    tab.wait_for_timeout(100)
+    assert tracker.reads == 1
