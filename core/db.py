@@ -90,7 +90,7 @@ class Base(DeclarativeBase):
         datetime: UtcDateTime(),
         int: BigInteger(),
     }
-    __table_args__: ClassVar[Any] = {"sqlite_strict": True}
+    __table_args__: Any = {"sqlite_strict": True}  # noqa: RUF012 - as SQLAlchemy declares it
 
 
 # SQLite's STRICT tables know five types only; these are the names of ours among them.

@@ -15,6 +15,7 @@ from types import MappingProxyType
 
 from babel import Locale, UnknownLocaleError
 from babel.numbers import (
+    format_currency,
     format_decimal,
     get_currency_symbol,
     get_decimal_symbol,
@@ -53,6 +54,7 @@ MOST_MINOR = 999_999_999_999
 _DIGIT_ZERO = {"arab": "٠", "arabext": "۰", "deva": "०", "beng": "০"}
 _SPACES = re.compile(r"[\s  ]")
 _MOST_CHARACTERS = 40
+_DECIMALS = re.compile(r"0\.0+")
 
 
 def known_currency(code: str) -> str:
@@ -102,19 +104,26 @@ def format_money(
     digits = 0 if major == major.to_integral_value() else exponent(currency)
     if pattern is not None:
         number = format_decimal(
-            major, locale=locale, format=_decimal_format(digits), decimal_quantization=False
+            major, locale=locale, format="#,##0" + _decimals(digits), decimal_quantization=False
         )
         return pattern.format(amount=number, symbol=get_currency_symbol(currency, locale=locale))
-    # The public `format_currency` can't drop ".00" from whole amounts; the pattern behind it can.
-    standard = Locale.parse(locale).currency_formats["standard"]
-    printed: str = standard.apply(
-        major, locale, currency=currency, currency_digits=False, force_frac=(digits, digits)
+    # The locale's own pattern, with as many digits as this amount has: "¤#,##0.00" to "¤#,##0".
+    standard = Locale.parse(locale).currency_formats["standard"].pattern
+    if get_currency_symbol(currency, locale=locale)[-1:].isalpha():
+        # CLDR's "alphaNextToNumber": letters don't touch digits.
+        standard = standard.replace("¤#", "¤\xa0#")
+    return format_currency(
+        major,
+        currency,
+        locale=locale,
+        format=_DECIMALS.sub("0" + _decimals(digits), standard),
+        currency_digits=False,
+        decimal_quantization=False,
     )
-    return printed
 
 
-def _decimal_format(digits: int) -> str:
-    return "#,##0" + ("." + "0" * digits if digits else "")
+def _decimals(digits: int) -> str:
+    return "." + "0" * digits if digits else ""
 
 
 def check_pattern(pattern: str) -> str:
@@ -156,7 +165,8 @@ def parse_amount(text: str, currency: str, *, locale: str) -> int:
             field="amount",
         )
     whole = re.sub(r"\D", "", match["whole"], flags=re.ASCII)
-    fraction = (match["fraction"] or "").rstrip("0")
+    # Zeros count, too: `2.500` is no amount of cents but a German's two and a half thousand.
+    fraction = match["fraction"] or ""
     if len(fraction) > exponent(currency):
         raise Invalid(f"{currency} has no such small unit. Use fewer digits.", field="amount")
     amount_minor = int(whole + fraction.ljust(exponent(currency), "0"))

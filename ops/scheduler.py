@@ -6,6 +6,7 @@ around daylight saving time in many zones (docs/adr/0004).
 
 from __future__ import annotations
 
+import logging
 import signal
 import threading
 from datetime import UTC
@@ -22,6 +23,8 @@ def run_scheduler(app: Flask) -> None:
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())
+    # A tick that did nothing is not news, and there are many.
+    logging.getLogger("apscheduler").setLevel(logging.WARNING)
     scheduler = BackgroundScheduler(timezone=UTC)
     for name, (_, every) in JOBS.items():
         scheduler.add_job(

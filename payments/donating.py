@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ from payments.models import Donation, DonationState, Donor
 # carries the same parameters; Stripe wants 30 minutes at least, which leaves 90 for repeats.
 CHECKOUT_TIME = timedelta(hours=2)
 MOST_LISTED = 1000
+_DONATION_ID = re.compile(r"don_[0-9a-f]{32}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +78,14 @@ def start_donation(session: Session, campaign: Campaign, wish: Wish, *, now: dat
     }
     insert_if_absent(session, Donation, values, unique=("form_key",))
     return session.scalars(select(Donation).where(Donation.form_key == form_key)).one()
+
+
+def find_donation(session: Session, campaign: Campaign, donation_id: str) -> Donation | None:
+    """Return the donation of that id and campaign, or None, also for what can't be an id."""
+    if not _DONATION_ID.fullmatch(donation_id):
+        return None
+    donation = session.get(Donation, donation_id)
+    return donation if donation is not None and donation.campaign_id == campaign.id else None
 
 
 def checkout_request(
@@ -186,6 +196,16 @@ def _taken_minor(session: Session, gift_ids: Sequence[int]) -> dict[int, int]:
         if row.gift_id is not None:
             taken[row.gift_id] = taken.get(row.gift_id, 0) + row.posted_minor
     return taken
+
+
+def counted_minor(session: Session, donation: Donation) -> int:
+    """Return what is left of a donation in the ledger, in minor units."""
+    gift = session.scalars(
+        select(Reference).where(Reference.name == donation.reference)
+    ).one_or_none()
+    if gift is None:
+        return 0
+    return gift.posted_minor + _taken_minor(session, [gift.id]).get(gift.id, 0)
 
 
 def known_donor(

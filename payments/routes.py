@@ -24,7 +24,7 @@ from core.errors import NotFound
 from core.money import to_major
 from core.web import PAGE_POLICY, settings
 from payments.books import apply_facts, gather_facts
-from payments.donating import checkout_request, start_donation
+from payments.donating import checkout_request, counted_minor, find_donation, start_donation
 from payments.errors import (
     GatewayRefused,
     GatewayUnavailable,
@@ -130,8 +130,8 @@ def thanks(slug: str) -> Response:
     """Tell the donor how it stands, by the same code as the webhook. Names nobody."""
     session = db.session
     campaign = find_campaign(session, slug)
-    donation = session.get(Donation, request.args.get("donation", "")[:40])
-    if donation is None or donation.campaign_id != campaign.id:
+    donation = find_donation(session, campaign, request.args.get("donation", ""))
+    if donation is None:
         raise NotFound("We know of no such donation.")
     if donation.state in {DonationState.PENDING, DonationState.PROCESSING}:
         _ask_again(session, donation)
@@ -139,6 +139,8 @@ def thanks(slug: str) -> Response:
         DonationState.PROCESSING: "pending",
         DonationState.QUARANTINED: "pending",
     }.get(DonationState(donation.state), str(donation.state))
+    if shown == DonationState.PAID and counted_minor(session, donation) == 0:
+        shown = "refunded"
     rounds = request.args.get("round", 0, type=int)
     refresh_url = None
     if shown == "pending" and 0 <= rounds < MOST_REFRESHES:
@@ -224,8 +226,8 @@ def _page(session: Session, campaign: Campaign, view: FormView, status: HTTPStat
 
 def _values_of(session: Session, campaign: Campaign, donation_id: str) -> MultiDict[str, str]:
     """Return what a donor who came back had chosen; nothing that tells who it is."""
-    donation = session.get(Donation, donation_id[:40])
-    if donation is None or donation.campaign_id != campaign.id:
+    donation = find_donation(session, campaign, donation_id)
+    if donation is None:
         return MultiDict()
     amount = to_major(donation.amount_minor, donation.currency)
     whole = amount == amount.to_integral_value()

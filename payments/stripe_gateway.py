@@ -140,7 +140,15 @@ class StripeGateway:
         try:
             payload = json.loads(body, parse_constant=_refuse_constant)
             event = _event(payload, body)
-        except (ValueError, KeyError, TypeError, OverflowError, OSError, RecursionError):
+        except (
+            ValueError,
+            LookupError,
+            TypeError,
+            AttributeError,
+            OverflowError,
+            OSError,  # a time that the machine's calendar does not reach
+            RecursionError,
+        ):
             raise UntrustedEvent("The body is not an event.") from None
         return event
 
@@ -225,15 +233,19 @@ def _id(value: Any) -> str | None:
 
 
 def _event(payload: Any, body: bytes) -> Event:
-    if payload["object"] != "event" or not payload["id"].startswith("evt_"):
-        raise ValueError("not an event")
+    """Read an event's parts; whatever is not as it must be raises, one way or another."""
     subject = payload["data"]["object"]
+    parts = (payload["id"], payload["type"], payload.get("api_version") or "", subject.get("id"))
+    if payload["object"] != "event" or not parts[0].startswith("evt_"):
+        raise ValueError("not an event")
+    if not all(isinstance(part, str) and "\0" not in part for part in parts if part is not None):
+        raise TypeError("an event's parts are text")
     if not isinstance(payload["livemode"], bool):
-        raise TypeError("livemode is not true or false")
+        raise TypeError("livemode is true or false")
     return Event(
-        id=str(payload["id"])[:255],
-        type=str(payload["type"])[:100],
-        api_version=payload.get("api_version"),
+        id=payload["id"][:255],
+        type=payload["type"][:100],
+        api_version=(payload.get("api_version") or "")[:64] or None,
         livemode=payload["livemode"],
         occurred_at=datetime.fromtimestamp(int(payload["created"]), UTC),
         object_id=subject.get("id"),

@@ -1,0 +1,427 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import NoReturn
+
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from campaigns.audit import verify_ledger
+from campaigns.models import Campaign, LedgerEntry, Period
+from core.clock import MovableClock
+from core.settings import Settings
+from ops import jobs
+from payments.models import Donation, InboxEvent
+from tests.conftest import MakeCampaign, make_settings
+from tests.fake_gateway import FakeGateway, signed
+from tests.payments.pages import give_online, look
+
+EVENT = (
+    b'{"object": "event", "id": "evt_1", "type": "x", "livemode": false, "created": %b,'
+    b' "data": {"object": {}}}'
+)
+
+
+@pytest.fixture(autouse=True)
+def _campaign(make_campaign: MakeCampaign) -> Campaign:
+    return make_campaign()
+
+
+@pytest.fixture
+def post(client: FlaskClient, fake_gateway: FakeGateway) -> Callable[..., int]:
+    """Post an event's body as Stripe does; returns once its work is done."""
+
+    def post(body: bytes, headers: dict[str, str] | None = None) -> int:
+        response = client.post(
+            "/webhooks/stripe",
+            data=body,
+            headers=fake_gateway.signed(body) if headers is None else headers,
+        )
+        response.close()
+        return response.status_code
+
+    return post
+
+
+@pytest.fixture
+def paid(client: FlaskClient, fake_gateway: FakeGateway) -> str:
+    """Return the id of a payment of 20 $ that we have not heard of yet."""
+    assert give_online(client, amount="20", email="ann@example.org").status_code == 303
+    return fake_gateway.pay("cs_test_1").id
+
+
+def raised(session: Session) -> int:
+    (minor,) = look(session, select(Period.raised_minor))
+    return minor
+
+
+def entries(session: Session) -> list[int]:
+    return list(look(session, select(LedgerEntry.amount_minor).order_by(LedgerEntry.id)))
+
+
+def inbox(session: Session) -> dict[str, str]:
+    return {event.event_id: event.state for event in look(session, select(InboxEvent))}
+
+
+def only_donation(session: Session) -> Donation:
+    (donation,) = look(session, select(Donation))
+    return donation
+
+
+def test_payment_moves_the_bar(
+    post: Callable[..., int], paid: str, fake_gateway: FakeGateway, session: Session
+) -> None:
+    assert raised(session) == 0
+    assert post(fake_gateway.event("payment_intent.succeeded", paid)) == 200
+    assert raised(session) == 2_000
+    donation = only_donation(session)
+    assert (donation.state, donation.reference) == ("paid", paid)
+    assert verify_ledger(session).differences == ()
+
+
+def test_second_delivery_does_not_count_twice(
+    post: Callable[..., int], paid: str, fake_gateway: FakeGateway, session: Session
+) -> None:
+    body = fake_gateway.event("payment_intent.succeeded", paid)
+    for _ in range(5):
+        assert post(body) == 200
+    assert entries(session) == [2_000]
+
+
+def test_two_events_of_one_payment_count_once(
+    post: Callable[..., int], paid: str, fake_gateway: FakeGateway, session: Session
+) -> None:
+    post(fake_gateway.event("checkout.session.completed", "cs_test_1", payment_id=paid))
+    post(fake_gateway.event("payment_intent.succeeded", paid))
+    assert entries(session) == [2_000]
+
+
+def test_fifty_deliveries_at_once_count_once(
+    client: FlaskClient, paid: str, fake_gateway: FakeGateway, session: Session
+) -> None:
+    bodies = [
+        fake_gateway.event("payment_intent.succeeded", paid, id_=f"evt_{number % 5}")
+        for number in range(50)
+    ]
+
+    def deliver(body: bytes) -> int:
+        response = client.application.test_client().post(
+            "/webhooks/stripe", data=body, headers=fake_gateway.signed(body)
+        )
+        response.close()
+        return response.status_code
+
+    with ThreadPoolExecutor(8) as pool:
+        assert set(pool.map(deliver, bodies)) == {200}
+    assert entries(session) == [2_000]
+    assert raised(session) == 2_000
+    assert set(inbox(session).values()) == {"done"}
+
+
+def test_refund_told_before_its_payment_ends_the_same(
+    post: Callable[..., int], paid: str, fake_gateway: FakeGateway, session: Session
+) -> None:
+    refund = fake_gateway.refund(paid, 500)
+    post(fake_gateway.event("refund.created", refund.id, payment_id=paid))
+    post(fake_gateway.event("payment_intent.succeeded", paid))
+    assert entries(session) == [2_000, -500]
+    assert raised(session) == 1_500
+
+
+def test_refunds_in_part_and_whole_follow(
+    post: Callable[..., int], paid: str, fake_gateway: FakeGateway, session: Session
+) -> None:
+    post(fake_gateway.event("payment_intent.succeeded", paid))
+    fake_gateway.refund(paid, 500)
+    post(fake_gateway.event("charge.refunded", "ch_1", payment_id=paid))
+    assert raised(session) == 1_500
+    fake_gateway.refund(paid, 1_500)
+    post(fake_gateway.event("charge.refunded", "ch_1", payment_id=paid))
+    assert raised(session) == 0
+
+
+def test_refund_that_fails_is_restored(
+    post: Callable[..., int], paid: str, fake_gateway: FakeGateway, session: Session
+) -> None:
+    refund = fake_gateway.refund(paid, status="pending")
+    post(fake_gateway.event("refund.created", refund.id, payment_id=paid))
+    assert raised(session) == 0
+    fake_gateway.change_refund(refund.id, "failed")
+    post(fake_gateway.event("refund.failed", refund.id, payment_id=paid))
+    assert raised(session) == 2_000
+
+
+def test_completed_but_unpaid_session_counts_nothing(
+    post: Callable[..., int], client: FlaskClient, fake_gateway: FakeGateway, session: Session
+) -> None:
+    give_online(client, amount="20")
+    fake_gateway.pay("cs_test_1", status="processing")
+    post(fake_gateway.event("checkout.session.completed", "cs_test_1"))
+    assert raised(session) == 0
+    assert only_donation(session).state == "processing"
+    fake_gateway.pay("cs_test_1")
+    post(fake_gateway.event("checkout.session.async_payment_succeeded", "cs_test_1"))
+    assert entries(session) == [2_000]
+
+
+def test_delayed_payment_that_fails_counts_nothing(
+    post: Callable[..., int], client: FlaskClient, fake_gateway: FakeGateway, session: Session
+) -> None:
+    give_online(client, amount="20")
+    fake_gateway.pay("cs_test_1", status="requires_payment_method")
+    post(fake_gateway.event("checkout.session.async_payment_failed", "cs_test_1"))
+    assert entries(session) == []
+    assert only_donation(session).state == "failed"
+
+
+def test_expired_session_counts_nothing(
+    post: Callable[..., int], client: FlaskClient, fake_gateway: FakeGateway, session: Session
+) -> None:
+    give_online(client, amount="20")
+    fake_gateway.expire("cs_test_1")
+    post(fake_gateway.event("checkout.session.expired", "cs_test_1"))
+    assert entries(session) == []
+    assert only_donation(session).state == "expired"
+
+
+def test_late_event_counts_in_the_month_of_the_payment(
+    post: Callable[..., int],
+    client: FlaskClient,
+    fake_gateway: FakeGateway,
+    session: Session,
+    clock: MovableClock,
+) -> None:
+    give_online(client, amount="20")
+    payment = fake_gateway.pay("cs_test_1")
+    clock.advance(timedelta(days=25))  # June by now
+    post(fake_gateway.event("payment_intent.succeeded", payment.id))
+    (may,) = look(session, select(Period.raised_minor).where(Period.key == "2021-05"))
+    assert may == 2_000
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"received_minor": 1_999}, "paid 1999, asked 2000"),
+        ({"currency": "EUR"}, "paid in EUR, asked in USD"),
+        ({"livemode": True}, "live money on a test site"),
+    ],
+)
+def test_money_that_is_not_as_asked_is_quarantined(
+    post: Callable[..., int],
+    paid: str,
+    fake_gateway: FakeGateway,
+    session: Session,
+    changes: dict[str, object],
+    reason: str,
+) -> None:
+    fake_gateway.change_payment(paid, **changes)
+    post(fake_gateway.event("payment_intent.succeeded", paid))
+    assert entries(session) == []
+    donation = only_donation(session)
+    assert (donation.state, donation.quarantine_reason) == ("quarantined", reason)
+
+
+def test_money_that_is_no_donation_counts_nothing(
+    post: Callable[..., int], paid: str, fake_gateway: FakeGateway, session: Session
+) -> None:
+    fake_gateway.change_payment(paid, donation_id=None)
+    post(fake_gateway.event("payment_intent.succeeded", paid, id_="evt_shop"))
+    assert entries(session) == []
+    (event,) = look(session, select(InboxEvent))
+    assert (event.state, event.outcome) == ("done", "not a donation of ours: nothing counted")
+
+
+def test_unknown_type_is_kept_and_shown(
+    post: Callable[..., int], fake_gateway: FakeGateway, session: Session
+) -> None:
+    assert post(fake_gateway.event("customer.subscription.updated", "sub_1", id_="evt_a")) == 200
+    assert inbox(session) == {"evt_a": "unhandled"}
+
+
+def test_event_of_a_donation_not_here_yet_is_tried_again(
+    post: Callable[..., int],
+    paid: str,
+    fake_gateway: FakeGateway,
+    session: Session,
+    clock: MovableClock,
+    client: FlaskClient,
+) -> None:
+    real = fake_gateway.payment(paid).donation_id
+    fake_gateway.change_payment(paid, donation_id="don_elsewhere")
+    assert post(fake_gateway.event("payment_intent.succeeded", paid, id_="evt_a")) == 200
+    assert inbox(session) == {"evt_a": "failed"}
+    (outcome,) = look(session, select(InboxEvent.outcome))
+    assert "don_elsewhere is not in our books" in str(outcome)
+    fake_gateway.change_payment(paid, donation_id=real)
+    clock.advance(timedelta(seconds=10))
+    with client.application.app_context():
+        assert jobs.work_inbox() == 1
+    assert entries(session) == [2_000]
+
+
+def test_stripe_being_down_loses_nothing(
+    post: Callable[..., int],
+    paid: str,
+    fake_gateway: FakeGateway,
+    session: Session,
+    client: FlaskClient,
+    clock: MovableClock,
+) -> None:
+    fake_gateway.unavailable = True
+    assert post(fake_gateway.event("payment_intent.succeeded", paid, id_="evt_a")) == 200
+    assert inbox(session) == {"evt_a": "failed"}
+    fake_gateway.unavailable = False
+    with client.application.app_context():
+        assert jobs.work_inbox() == 0  # not before its time
+        clock.advance(timedelta(seconds=10))
+        assert jobs.work_inbox() == 1
+    assert inbox(session) == {"evt_a": "done"}
+    assert raised(session) == 2_000
+
+
+def test_event_that_was_acknowledged_but_not_worked_is_worked_by_the_scheduler(
+    client: FlaskClient, paid: str, fake_gateway: FakeGateway, session: Session
+) -> None:
+    body = fake_gateway.event("payment_intent.succeeded", paid)
+    # The answer is never closed: the process died between the acknowledgement and the work.
+    client.post("/webhooks/stripe", data=body, headers=fake_gateway.signed(body))
+    assert entries(session) == []
+    with client.application.app_context():
+        assert jobs.work_inbox() == 1
+    assert entries(session) == [2_000]
+
+
+def test_event_whose_worker_died_is_worked_after_its_lease(
+    post: Callable[..., int],
+    client: FlaskClient,
+    paid: str,
+    fake_gateway: FakeGateway,
+    session: Session,
+    clock: MovableClock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def die(_: str) -> NoReturn:
+        raise SystemExit
+
+    with monkeypatch.context() as killed:
+        killed.setattr(fake_gateway, "payment", die)
+        with pytest.raises(SystemExit):
+            post(fake_gateway.event("payment_intent.succeeded", paid))
+    with client.application.app_context():
+        assert jobs.work_inbox() == 0  # it may still be alive
+        clock.advance(timedelta(minutes=2))
+        assert jobs.work_inbox() == 1
+    assert entries(session) == [2_000]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"[]",
+        b"null",
+        b"NaN",
+        b'"evt_1"',
+        b"{}",
+        b'{"object": "event", "id": 7}',
+        b'{"object": "event", "id": "evt_1", "type": "x", "livemode": 0, "created": 1, "data": {}}',
+        EVENT % b"NaN",
+        EVENT % b"1e400",
+        EVENT % b"99999999999999",
+        EVENT % b'"soon"',
+        b"\xff\xfe",
+        b"[" * 100_000,
+    ],
+    ids=lambda body: body[:24].decode("latin-1"),
+)
+def test_signed_nonsense_is_refused_and_never_an_error(
+    post: Callable[..., int], session: Session, body: bytes
+) -> None:
+    assert post(body) == 400
+    assert inbox(session) == {}
+
+
+@pytest.mark.parametrize(
+    "signature",
+    [
+        None,
+        "",
+        "t=,v1=",
+        "t=1620814272",
+        "v1=abc",
+        "t=99999999999999999999,v1=00",
+        "t=1620814272,v1=ü",
+        "nonsense",
+    ],
+)
+def test_missing_or_malformed_signature_is_refused_without_a_row(
+    post: Callable[..., int],
+    fake_gateway: FakeGateway,
+    session: Session,
+    signature: str | None,
+) -> None:
+    headers = {} if signature is None else {"Stripe-Signature": signature}
+    assert post(fake_gateway.event("payment_intent.succeeded", "pi_1"), headers) == 400
+    assert inbox(session) == {}
+
+
+def test_forged_signature_is_refused_without_a_row(
+    post: Callable[..., int], fake_gateway: FakeGateway, session: Session
+) -> None:
+    body = fake_gateway.event("payment_intent.succeeded", "pi_1")
+    assert post(body, fake_gateway.signed(body, secret="whsec_other")) == 400
+    assert post(body + b" ", fake_gateway.signed(body)) == 400
+    assert inbox(session) == {}
+
+
+@pytest.mark.parametrize(("seconds", "status"), [(-301, 400), (-299, 200), (5, 200), (60, 400)])
+def test_old_and_future_signatures_are_refused(
+    post: Callable[..., int],
+    fake_gateway: FakeGateway,
+    clock: MovableClock,
+    monkeypatch: pytest.MonkeyPatch,
+    seconds: int,
+    status: int,
+) -> None:
+    # The SDK reads the machine's clock; let it be ours.
+    monkeypatch.setattr("time.time", lambda: clock.now().timestamp())
+    body = fake_gateway.event("customer.created", "cus_1")
+    at = clock.now() + timedelta(seconds=seconds)
+    assert post(body, fake_gateway.signed(body, at=at)) == status
+
+
+def test_event_of_the_other_mode_is_refused_without_a_row(
+    post: Callable[..., int], fake_gateway: FakeGateway, session: Session
+) -> None:
+    assert post(fake_gateway.event("payment_intent.succeeded", "pi_1", livemode=True)) == 400
+    assert inbox(session) == {}
+
+
+class TestRotation:
+    @pytest.fixture
+    def settings(self, database_url: str) -> Settings:
+        return make_settings(database_url=database_url, stripe_webhook_secret="whsec_old,whsec_new")
+
+    @pytest.mark.parametrize("secret", ["whsec_old", "whsec_new"])
+    def test_both_secrets_are_good_while_one_is_rotated(
+        self,
+        post: Callable[..., int],
+        fake_gateway: FakeGateway,
+        clock: MovableClock,
+        secret: str,
+    ) -> None:
+        body = fake_gateway.event("customer.created", "cus_1")
+        assert post(body, signed(body, at=clock.now(), secret=secret)) == 200
+
+
+def test_acknowledgement_says_nothing_of_us(client: FlaskClient, fake_gateway: FakeGateway) -> None:
+    body = fake_gateway.event("customer.created", "cus_1")
+    response = client.post("/webhooks/stripe", data=body, headers=fake_gateway.signed(body))
+    assert json.loads(response.data) == {"received": True}
+    assert "Set-Cookie" not in response.headers
