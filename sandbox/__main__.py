@@ -12,6 +12,7 @@ from pathlib import Path
 
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
+from sandbox.addresses import is_web_address
 from sandbox.application import Parts, create_app
 from sandbox.delivery import Post
 from sandbox.resources.webhook_endpoints import follow_command_line
@@ -22,6 +23,7 @@ from sandbox.upkeep import Upkeep
 STOP_SECONDS = 2.0
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 BACKLOG = 128
+PORT_MAX = 65_535
 
 MANUAL = """\
 A Stripe that runs on your own machine. It is not Stripe, and no money moves.
@@ -75,8 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         listener = socket.create_server((options.host, options.port), backlog=BACKLOG)
     except OSError as error:
-        reason = os.strerror(error.errno) if error.errno else error
-        return _fail(f"Cannot listen on {options.host}, port {options.port}: {reason}.")
+        return _fail(f"Cannot listen on {options.host}, port {options.port}: {_reason(error)}.")
     with listener:
         host, port = listener.getsockname()[:2]
         settings = Settings(
@@ -128,6 +129,25 @@ def _serve(parts: Parts, listener: socket.socket) -> BaseWSGIServer:
     )
 
 
+def _reason(error: OSError) -> str:
+    """Say why in the system's words, without the address that Python adds to some of them."""
+    if isinstance(error, socket.gaierror) or error.errno is None:
+        return str(error.strerror or error)
+    return os.strerror(error.errno)
+
+
+def _port(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) > PORT_MAX:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port from 0 to {PORT_MAX}")
+    return int(text)
+
+
+def _address(text: str) -> str:
+    if not is_web_address(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not an http or https address")
+    return text
+
+
 def _fail(sentence: str) -> int:
     sys.stderr.write(f"sandbox: {sentence}\n")
     return 1
@@ -142,17 +162,20 @@ def _parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
-    add("--port", type=int, default=8002, help="port; 0 picks a free one (default: %(default)s)")
+    add("--port", type=_port, default=8002, help="port; 0 picks a free one (default: %(default)s)")
     add(
         "--state",
         type=Path,
         default=Path("instance/sandbox.sqlite"),
         help="file that keeps everything; delete it to start afresh (default: %(default)s)",
     )
-    add("--webhook-url", help="where to post events; without it they are only listed")
+    add(
+        "--webhook-url", type=_address, help="where to post events; without it they are only listed"
+    )
     add("--webhook-secret", help="what deliveries are signed with (whsec_…)")
     add(
         "--public-url",
+        type=_address,
         help="address under which browsers reach this process (default: where it listens)",
     )
     return parser

@@ -76,7 +76,7 @@ def _build(call: Call, *, email: str | None) -> Body:
     return {
         "id": session_id,
         "object": "checkout.session",
-        "adaptive_pricing": {"enabled": False},
+        "adaptive_pricing": {"enabled": params.get("adaptive_pricing", {}).get("enabled", False)},
         "after_expiration": None,
         "allow_promotion_codes": None,
         "amount_subtotal": amount_minor,
