@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from core.db import insert_if_absent
@@ -198,15 +198,14 @@ def list_events(
 
 def read_backlog(session: Session) -> Backlog:
     """Return what is not worked yet."""
-    counts = dict(
-        session.execute(
+    counts: dict[str, int] = {
+        row[0]: row[1]
+        for row in session.execute(
             select(InboxEvent.state, func.count())
-            .where(or_(*(InboxEvent.state == state for state in _DUE)))
+            .where(InboxEvent.state.in_(_DUE))
             .group_by(InboxEvent.state)
         )
-        .tuples()
-        .all()
-    )
+    }
     oldest = session.scalar(
         select(func.min(InboxEvent.received_at)).where(InboxEvent.state.in_(_DUE))
     )

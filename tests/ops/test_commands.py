@@ -1,0 +1,220 @@
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from click.testing import Result
+from flask import Flask
+from sqlalchemy import update
+from sqlalchemy.orm import Session
+
+from campaigns.models import Period
+from core.clock import MovableClock
+from core.settings import Settings
+from tests.conftest import Give, MakeCampaign, make_settings
+
+Run = Callable[..., Result]
+CREATE = [
+    *"campaigns create support-us --currency USD --timezone America/New_York".split(),
+    *"--tier 2500 --tier 5000 --money-format".split(),
+    "{amount} {symbol}",
+    "--title",
+    "Support us",
+]
+
+
+@pytest.fixture
+def run(app: Flask) -> Run:
+    """Run a command line, given as words, and return what came of it."""
+    runner = app.test_cli_runner()
+
+    def run(*words: str) -> Result:
+        return runner.invoke(args=list(words))
+
+    return run
+
+
+def test_campaign_of_the_article_is_made_and_listed(run: Run) -> None:
+    made = run(*CREATE)
+    assert made.exit_code == 0
+    assert "http://localhost:8000/c/support-us" in made.output
+    recorded = run(*"donations record support-us --amount 520 --on 2021-05-10".split())
+    assert "Recorded 520 $" in recorded.output
+    listed = run("campaigns", "list").output
+    for word in ("support-us", "2021-05", "520 $", "2,500 $, 5,000 $", "America/New_York"):
+        assert word in listed
+
+
+def test_empty_list_says_what_to_do_first(run: Run) -> None:
+    assert "campaigns create" in run("campaigns", "list").output
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--timezone", "Mars/Olympus"], "is not a time zone"),
+        (["--currency", "DOLLARS"], "is not a currency"),
+        (["--tier", "lots"], "is not an amount"),
+        (["--tier", "2500"], "same amount"),
+        (["--money-format", "{symbol}"], "money format"),
+        (["--locale", "xx"], "is not a language"),
+    ],
+)
+def test_wrong_option_gets_one_sentence_and_makes_nothing(
+    run: Run, words: list[str], sentence: str
+) -> None:
+    refused = run(*CREATE, *words)
+    assert refused.exit_code == 1
+    assert sentence in refused.output
+    assert "Traceback" not in refused.output
+    assert "No campaign yet" in run("campaigns", "list").output
+
+
+def test_name_that_is_taken_is_refused(run: Run) -> None:
+    run(*CREATE)
+    again = run(*CREATE)
+    assert again.exit_code == 1
+    assert "There is a campaign “support-us” already." in again.output
+
+
+def test_draft_is_published(run: Run) -> None:
+    run(*CREATE, "--draft")
+    assert "draft" in run("campaigns", "list").output
+    assert "is open" in run("campaigns", "publish", "support-us").output
+
+
+def test_roll_says_what_it_closed(
+    run: Run, make_campaign: MakeCampaign, give: Give, clock: MovableClock
+) -> None:
+    give(make_campaign(), 52_000)
+    assert "Nothing to roll" in run("campaigns", "roll").output
+    clock.advance(timedelta(days=45))
+    dry = run("campaigns", "roll", "--dry-run").output
+    assert "Would close support-us 2021-05 at 520 $; next is 2021-06." in dry
+    wet = run("campaigns", "roll").output
+    assert "Closed support-us 2021-05 at 520 $; next is 2021-06." in wet
+    assert "Nothing to roll" in run("campaigns", "roll").output
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--amount", "0"], "more than zero"),
+        (["--amount", "-5"], "more than zero"),
+        (["--amount", "many"], "is not an amount"),
+        (["--amount", "5", "--on", "10.05.2021"], "is not a day"),
+        (["--amount", "5", "--on", "2021-05-13"], "before its day"),
+    ],
+)
+def test_gift_that_can_not_be_is_refused(
+    run: Run, make_campaign: MakeCampaign, words: list[str], sentence: str
+) -> None:
+    make_campaign()
+    refused = run("donations", "record", "support-us", *words)
+    assert refused.exit_code == 1
+    assert sentence in refused.output
+    assert "No donations yet" in run("donations", "list", "support-us").output
+
+
+def test_gift_of_today_can_be_recorded_before_noon(run: Run, make_campaign: MakeCampaign) -> None:
+    make_campaign()  # it is a quarter past six in New York
+    assert run(*"donations record support-us --amount 5 --on 2021-05-12".split()).exit_code == 0
+
+
+def test_gift_counts_in_the_month_of_its_day(run: Run, make_campaign: MakeCampaign) -> None:
+    make_campaign()
+    run(*"donations record support-us --amount 7 --on 2021-04-30 --note cheque".split())
+    april = json.loads(
+        run(*"donations list support-us --period 2021-04 --format json".split()).output
+    )
+    assert [(row["amount_minor"], row["period"], row["note"]) for row in april] == [
+        (700, "2021-04", "cheque")
+    ]
+    may = run(*"donations list support-us --period 2021-05 --format json".split()).output
+    assert json.loads(may) == []
+
+
+def test_csv_is_safe_to_open_in_a_spreadsheet(run: Run, make_campaign: MakeCampaign) -> None:
+    make_campaign()
+    run("donations", "record", "support-us", "--amount", "7", "--note", "=1+1")
+    rows = list(
+        csv.DictReader(io.StringIO(run(*"donations list support-us --format csv".split()).output))
+    )
+    assert [(row["counted_minor"], row["note"]) for row in rows] == [("700", "'=1+1")]
+
+
+def test_table_of_donations_is_for_people(run: Run, make_campaign: MakeCampaign) -> None:
+    make_campaign()
+    run("donations", "record", "support-us", "--amount", "7")
+    assert "7 $" in run("donations", "list", "support-us").output
+
+
+@pytest.mark.parametrize("command", [["donations", "list"], ["campaigns", "publish"]])
+def test_unknown_campaign_gets_a_sentence(run: Run, command: list[str]) -> None:
+    refused = run(*command, "nothing")
+    assert refused.exit_code == 1
+    assert "There is no campaign “nothing”." in refused.output
+
+
+def test_right_ledger_verifies(run: Run, make_campaign: MakeCampaign, give: Give) -> None:
+    give(make_campaign(), 52_000)
+    verified = run("ledger", "verify")
+    assert verified.exit_code == 0
+    assert "1 entries in 1 periods" in verified.output
+
+
+def test_wrong_ledger_exits_with_1_and_the_differences(
+    run: Run, make_campaign: MakeCampaign, give: Give, session: Session
+) -> None:
+    give(make_campaign(), 52_000)
+    session.execute(update(Period).values(raised_minor=52_001))
+    session.commit()
+    verified = run("ledger", "verify")
+    assert verified.exit_code == 1
+    assert "support-us 2021-05: raised_minor is kept as 52001" in verified.output
+    assert "the entries say 52000" in verified.output
+
+
+def test_demo_is_made_once(run: Run) -> None:
+    assert run("demo").exit_code == 0
+    listed = run("campaigns", "list").output
+    assert "520 $" in listed
+    again = run("demo")
+    assert again.exit_code == 0
+    assert "there already" in again.output
+    assert run("ledger", "verify").exit_code == 0
+
+
+def test_inbox_of_a_new_site_is_empty(run: Run) -> None:
+    assert "No events" in run("inbox", "list").output
+    assert "Tried 0 events" in run("inbox", "retry").output
+    unknown = run("inbox", "retry", "evt_nothing")
+    assert unknown.exit_code == 1
+    assert "There is no event evt_nothing" in unknown.output
+
+
+def test_doctor_names_what_is_missing_and_what_to_do(run: Run) -> None:
+    seen = run("doctor")
+    assert seen.exit_code == 1
+    assert "!! job roll" in seen.output
+    assert "scheduler run" in seen.output
+    assert "ok ledger" in seen.output
+
+
+class TestLive:
+    @pytest.fixture
+    def settings(self, database_url: str) -> Settings:
+        return make_settings(
+            database_url=database_url,
+            stripe_secret_key="sk_live_x",
+            base_url="https://goal.example",
+            secret_key="s" * 32,
+            demo=False,
+        )
+
+    def test_live_site_gets_no_demo(self, run: Run) -> None:
+        assert run("demo").exit_code == 1
