@@ -11,6 +11,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from inspect import iscoroutinefunction
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -194,5 +195,10 @@ def init_app(app: Flask, settings: Settings) -> None:
         if path and path != ":memory:":
             Path(path).parent.mkdir(parents=True, exist_ok=True)
     db.init_app(app)
+    # We open no asynchronous sessions, and what the extension does to close them would make Flask
+    # run an event loop at the end of every request (and fail in a thread that runs one already).
+    app.teardown_appcontext_funcs = [
+        function for function in app.teardown_appcontext_funcs if not iscoroutinefunction(function)
+    ]
     with app.app_context():
         prepare_engine(db.engine)
