@@ -1,15 +1,29 @@
 from __future__ import annotations
 
-import shutil
+import threading
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from flask_sqlalchemy_lite import _extension
 from playwright.sync_api import Page as Tab
+from werkzeug.serving import make_server
 
+from app import create_app
+from campaigns.catalog import NewCampaign, create_campaign
+from core.clock import MovableClock
+from core.db import db
+from payments.donating import OfflineGift, record_offline_gift
+from tests.conftest import make_settings
+from tests.live_site import free_port
 from tests.widget.servers import Page, Site, Tracker
 from widget.script import assemble_script
+
+# Playwright keeps an event loop in this thread, in which Flask-SQLAlchemy-Lite can't end an
+# application context: it waits for async sessions, although we never open one.
+_extension._close_async_sessions = lambda _error: None  # type: ignore[assignment, return-value] # noqa: SLF001
 
 STATIC = Path(__file__).parents[2] / "static" / "widget"
 
@@ -19,17 +33,6 @@ OpenArticle = Callable[..., Tab]
 @pytest.fixture(scope="session")
 def base_url() -> None:
     """Stand in for pytest-base-url's fixture, which is written in a way that pytest 9 warns of."""
-
-
-@pytest.fixture(scope="session")
-def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
-    """Prefer the system's Chromium; else Playwright's own."""
-    found = shutil.which("chromium")
-    return {
-        **browser_type_launch_args,
-        **({"executable_path": found} if found else {}),
-        "args": ["--no-sandbox"],
-    }
 
 
 @pytest.fixture
@@ -96,3 +99,39 @@ def browser_link_only(new_context: Callable[..., Any]) -> Tab:
     """A reader without script."""
     tab: Tab = new_context(java_script_enabled=False).new_page()
     return tab
+
+
+@dataclass(frozen=True)
+class Goalpost:
+    """The whole application on loopback, with the example's campaign and 520 $ in it."""
+
+    address: str
+
+
+@pytest.fixture
+def live(database_url: str, clock: MovableClock) -> Iterator[Goalpost]:
+    port = free_port()
+    address = f"http://127.0.0.1:{port}"
+    app = create_app(make_settings(database_url=database_url, base_url=address), clock=clock)
+    with app.app_context(), db.sessionmaker() as session:
+        campaign = NewCampaign(
+            slug="support-us",
+            title="Support us",
+            currency="USD",
+            timezone="America/New_York",
+            tiers_minor=(250_000, 500_000),
+            money_format="{amount} {symbol}",
+        )
+        create_campaign(session, campaign, now=clock.now())
+        gift = OfflineGift(amount_minor=52_000, paid_at=clock.now())
+        record_offline_gift(session, "support-us", gift, now=clock.now())
+        session.commit()
+    server = make_server("127.0.0.1", port, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    yield Goalpost(address)
+    server.shutdown()
+    thread.join()
+    server.server_close()
+    with app.app_context():
+        db.engine.dispose()
