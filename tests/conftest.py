@@ -187,8 +187,7 @@ def give(session: Session, clock: MovableClock) -> Give:
     return give
 
 
-@pytest.fixture(scope="session")
-def browser_type_launch_args() -> dict[str, Any]:
+def browser_launch_options() -> dict[str, Any]:
     """Take the system's Chromium where there is one, and Playwright's own otherwise."""
     system = shutil.which("chromium")
     return {
@@ -196,3 +195,8 @@ def browser_type_launch_args() -> dict[str, Any]:
         "args": ["--no-sandbox", "--disable-gpu"],
         **({"executable_path": system} if system else {}),
     }
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args() -> dict[str, Any]:
+    return browser_launch_options()
