@@ -3,10 +3,12 @@
 They do what a person would do in a browser, or what only time would do.
 """
 
+from functools import partial
+
 from flask import Blueprint, request
 from werkzeug.exceptions import BadRequest, HTTPException, NotFound
 
-from sandbox import paying, upkeep
+from sandbox import buttons, paying, upkeep
 from sandbox.announce import redeliver
 from sandbox.cards import CardEntry, read_entry
 from sandbox.delivery import Post
@@ -35,6 +37,13 @@ def make_blueprint(store: Store, post: Post, settings: Settings) -> Blueprint:
         ("/clock", controls.advance),
     ):
         blueprint.add_url_rule(rule, view_func=button, methods=["POST"])
+    for rule, press in buttons.BUTTONS.items():
+        blueprint.add_url_rule(
+            rule,
+            endpoint=rule,
+            view_func=partial(controls.press, press),
+            methods=["POST"],
+        )
     blueprint.add_url_rule("/deliveries", view_func=controls.deliveries)
     blueprint.add_url_rule("/clock", endpoint="clock", view_func=controls.tell_time)
     return blueprint
@@ -66,6 +75,12 @@ class _Controls:
             session = _session(tx, session_id)
             result = paying.authenticate(tx, session, passed=passed)
         return self._tell(session, result)
+
+    def press(self, button: buttons.Button, object_id: str = "") -> Body:
+        """Do what a button of buttons.py does, in one transaction."""
+        given = _json()
+        with self._store.write() as tx:
+            return button(tx, object_id, given)
 
     def redeliver(self, event_id: str) -> Body:
         """Send one event to every endpoint once more."""

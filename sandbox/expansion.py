@@ -18,6 +18,7 @@ EXPANDABLE: dict[str, frozenset[str]] = {
     "charge": frozenset(
         {"balance_transaction", "customer", "failure_balance_transaction", "payment_intent"}
     ),
+    "dispute": frozenset({"charge", "payment_intent"}),
     "refund": frozenset(
         {"balance_transaction", "charge", "failure_balance_transaction", "payment_intent"}
     ),

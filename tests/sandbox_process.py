@@ -113,6 +113,30 @@ class SandboxProcess:
             form["amount"] = str(amount)
         return self.api("POST", "/v1/refunds", form, key=key)
 
+    def dispute(
+        self,
+        payment_intent: str,
+        amount: int | None = None,
+        *,
+        kind: str = "dispute",
+        reason: str = "fraudulent",
+    ) -> Json:
+        """Dispute a payment as the donor's bank would; an `inquiry` takes no money."""
+        part = {} if amount is None else {"amount": amount}
+        return self.control(
+            f"/_sandbox/payments/{payment_intent}/dispute",
+            {"kind": kind, "reason": reason, **part},
+        )
+
+    def resolve(self, dispute_id: str, outcome: str, *, reinstated: bool = True) -> Json:
+        """Carry a dispute on: win, lose, respond, escalate, close_inquiry or reinstate.
+
+        One that is won with `reinstated=False` gives its money back by a later `reinstate`.
+        """
+        return self.control(
+            f"/_sandbox/disputes/{dispute_id}/{outcome}", {"reinstated": reinstated}
+        )
+
     def events(self, event_type: str | None = None) -> list[Json]:
         """Give every event, the oldest first."""
         query: dict[str, str] = {"limit": "100"}

@@ -56,6 +56,32 @@ def add_for_failed_refund(tx: Transaction, refund: Body) -> Body:
     )
 
 
+def add_for_dispute(tx: Transaction, dispute: Body, *, fee: int) -> Body:
+    """Take off the balance what a donor's bank took back, and Stripe's fee for it."""
+    return _add(
+        tx,
+        source=dispute,
+        amount_minor=-dispute["amount"],
+        fee=fee,
+        transaction_type="adjustment",
+        reporting_category="dispute",
+        description=f"Chargeback withdrawal for {dispute['charge']}",
+    )
+
+
+def add_for_reinstated_dispute(tx: Transaction, dispute: Body) -> Body:
+    """Put back on the balance what a dispute took; the fee stays paid."""
+    return _add(
+        tx,
+        source=dispute,
+        amount_minor=dispute["amount"],
+        fee=0,
+        transaction_type="adjustment",
+        reporting_category="dispute_reversal",
+        description=f"Chargeback reversal for {dispute['charge']}",
+    )
+
+
 def _add(
     tx: Transaction,
     *,

@@ -7,7 +7,7 @@ from sandbox.endpoint import Call, Endpoint
 from sandbox.errors import invalid, refused, unspoken
 from sandbox.ids import new_id
 from sandbox.listing import page
-from sandbox.resources import balance_transactions, metadata
+from sandbox.resources import balance_transactions, disputes, metadata
 from sandbox.transaction import Body, Transaction
 
 URL = "/v1/refunds"
@@ -20,6 +20,7 @@ def refund_charge(
     tx: Transaction, charge: Body, *, amount_minor: int | None, reason: str | None, notes: Body
 ) -> Body:
     """Give a charge back, all that is left of it or a part; raise a 400 for more."""
+    disputes.forbid_refund(tx, charge)
     left_minor = charge["amount_captured"] - charge["amount_refunded"]
     amount_minor = left_minor if amount_minor is None else amount_minor
     _check(charge, amount_minor=amount_minor, left_minor=left_minor)

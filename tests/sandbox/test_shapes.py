@@ -23,6 +23,7 @@ def objects(sandbox: SandboxProcess) -> dict[str, Json]:
     session_id = create_session(sandbox, customer_creation="always")["id"]
     intent_id = sandbox.pay(session_id)["payment_intent"]
     refund = sandbox.refund(intent_id, 100)
+    dispute = sandbox.dispute(intent_id)
     session = sandbox.api("GET", f"/v1/checkout/sessions/{session_id}?expand[]=line_items")
     path = "/v1/payment_intents/{}?expand[]=latest_charge&expand[]=customer&expand[]=payment_method"
     intent = sandbox.api("GET", path.format(intent_id))
@@ -37,6 +38,7 @@ def objects(sandbox: SandboxProcess) -> dict[str, Json]:
         intent["customer"],
         intent["payment_method"],
         refund,
+        dispute,
         sandbox.api("GET", f"/v1/balance_transactions/{transaction_id}"),
         sandbox.events()[-1],
         endpoints[0],
@@ -53,6 +55,7 @@ KINDS = {
     "customer": stripe.Customer,
     "payment_method": stripe.PaymentMethod,
     "refund": stripe.Refund,
+    "dispute": stripe.Dispute,
     "balance_transaction": stripe.BalanceTransaction,
     "event": stripe.Event,
     "webhook_endpoint": stripe.WebhookEndpoint,

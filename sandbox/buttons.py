@@ -1,0 +1,56 @@
+"""The controls that change one object in one transaction: what banks, time and donors do to it.
+
+Each takes the id that stands in the address and the JSON that was sent, and gives the object.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from sandbox.errors import invalid
+from sandbox.resources import disputes
+from sandbox.transaction import Body, Transaction
+
+Button = Callable[[Transaction, str, Body], Body]
+
+
+def dispute(tx: Transaction, intent_id: str, given: Body) -> Body:
+    """Dispute a payment: `{"amount": …, "kind": "dispute" or "inquiry", "reason": …}`."""
+    return disputes.open_dispute(
+        tx,
+        tx.need("payment_intent", intent_id),
+        amount_minor=_read(given, "amount", int),
+        kind=_read(given, "kind", str, otherwise="dispute"),
+        reason=_read(given, "reason", str, otherwise="fraudulent"),
+    )
+
+
+def win(tx: Transaction, dispute_id: str, given: Body) -> Body:
+    """Win a dispute; `{"reinstated": false}` leaves the money where it is for now."""
+    return disputes.win(
+        tx,
+        tx.need("dispute", dispute_id),
+        reinstated=_read(given, "reinstated", bool, otherwise=True),
+    )
+
+
+def _on_dispute(change: Callable[[Transaction, Body], Body]) -> Button:
+    return lambda tx, dispute_id, _given: change(tx, tx.need("dispute", dispute_id))
+
+
+def _read(given: Body, name: str, kind: type, *, otherwise: Any = None) -> Any:
+    """Give a value of exactly this type: a boolean is no number here."""
+    value = given.get(name, otherwise)
+    if type(value) is not kind and value is not otherwise:
+        raise invalid(f"{name} is not a JSON value of the right kind.", param=name)
+    return value
+
+
+BUTTONS: dict[str, Button] = {
+    "/payments/<object_id>/dispute": dispute,
+    "/disputes/<object_id>/win": win,
+    "/disputes/<object_id>/lose": _on_dispute(disputes.lose),
+    "/disputes/<object_id>/respond": _on_dispute(disputes.respond),
+    "/disputes/<object_id>/escalate": _on_dispute(disputes.escalate),
+    "/disputes/<object_id>/close_inquiry": _on_dispute(disputes.close_inquiry),
+    "/disputes/<object_id>/reinstate": _on_dispute(disputes.reinstate),
+}
