@@ -5,6 +5,8 @@ import os
 import signal
 import socket
 import stat
+import subprocess
+import sys
 import urllib.request
 from pathlib import Path
 
@@ -12,7 +14,7 @@ import pytest
 from dotenv import dotenv_values
 
 from ops.development import complete_environment
-from tests.live_site import LiveSite, free_port, wait_until_none
+from tests.live_site import LiveSite, clean_environment, free_port, wait_until_none
 
 
 @pytest.fixture
@@ -24,6 +26,18 @@ def read(address: str) -> str:
     with urllib.request.urlopen(address, timeout=20) as answer:  # noqa: S310 - our own site
         text: str = answer.read().decode()
         return text
+
+
+def run_command(site: LiveSite, *words: str) -> str:
+    """Run a command on the books of a site, as README.md says."""
+    return subprocess.run(
+        [sys.executable, "-m", "flask", "-e", "instance/development.env", "--app", "app", *words],
+        cwd=site.folder,
+        env=clean_environment(),
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
 
 
 def test_it_starts_everything_and_ctrl_c_ends_everything(site: LiveSite) -> None:
@@ -60,6 +74,7 @@ def test_a_second_start_keeps_books_and_secrets(site: LiveSite) -> None:
         after = json.loads(read(f"{site.url}/api/v1/campaigns/support-us"))
         assert dotenv_values(environment_file) == kept
         assert after["donations"] == before["donations"]
+        assert "The books are right" in run_command(site, "ledger", "verify")
 
         # And where one of them dies, the others don't stay behind.
         os.kill(site.member("scheduler run"), signal.SIGKILL)
