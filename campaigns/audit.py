@@ -40,6 +40,7 @@ def verify_ledger(session: Session) -> Audit:
         *_references(session),
         *_period_totals(session),
         *_gifts_below_zero(session),
+        *_closed_periods(session),
     )
     return Audit(
         entries=session.scalar(select(func.count()).select_from(LedgerEntry)) or 0,
@@ -148,3 +149,20 @@ def _gifts_below_zero(session: Session) -> Iterator[Difference]:
     )
     for name, minor in session.execute(statement):
         yield Difference(name, "left of the gift", int(minor), 0)
+
+
+def _closed_periods(session: Session) -> Iterator[Difference]:
+    """What a closed period raised is what was announced and the entries that came after."""
+    later = func.coalesce(
+        func.sum(LedgerEntry.amount_minor).filter(LedgerEntry.after_close.is_(True)), 0
+    )
+    statement = (
+        select(Campaign.slug, Period.key, Period.raised_minor, Period.as_closed_minor + later)
+        .join(Campaign, Campaign.id == Period.campaign_id)
+        .outerjoin(LedgerEntry, LedgerEntry.period_id == Period.id)
+        .where(Period.closed_at.is_not(None))
+        .group_by(Campaign.slug, Period.key, Period.raised_minor, Period.as_closed_minor)
+        .having(Period.raised_minor != Period.as_closed_minor + later)
+    )
+    for slug, key, raised, explained in session.execute(statement):
+        yield Difference(f"{slug} {key}", "as closed and adjusted", raised, int(explained or 0))

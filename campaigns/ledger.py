@@ -10,7 +10,7 @@ The period's total and counts move in the same transaction as the entries.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -136,52 +136,78 @@ def _state_reduction(session: Session, gift: Reference, reduction: Reduction) ->
     row.stated_minor = reduction.effect_minor
 
 
+def shares_minor(
+    gift_minor: int, reductions: Mapping[str, tuple[ReferenceKind, int]]
+) -> dict[str, int]:
+    """Return what each reduction takes (zero or less), so that together they never pass the gift.
+
+    `reductions` are kinds and stated effects by reference. The rule knows no order of arrival:
+    refunds are served first, then disputes, each by name.
+    """
+    left = gift_minor
+    taken: dict[str, int] = {}
+    for name, (_, effect_minor) in sorted(
+        reductions.items(), key=lambda item: (_SERVED_FIRST[item[1][0]], item[0])
+    ):
+        taken[name] = -min(-effect_minor, left)
+        left += taken[name]
+    return taken
+
+
 def _settle(session: Session, gift: Reference, *, cause: str, now: datetime) -> int:
     """Post the differences of a gift and its reductions; return what is left of the gift."""
     session.flush()
     reductions = session.scalars(select(Reference).where(Reference.gift_id == gift.id)).all()
     before = gift.posted_minor + sum(row.posted_minor for row in reductions)
-    left = gift.stated_minor
-    _post(session, gift, left, cause=cause, now=now)
-    for row in sorted(
-        reductions, key=lambda row: (_SERVED_FIRST[ReferenceKind(row.kind)], row.name)
-    ):
-        taken = min(-row.stated_minor, left)
-        left -= taken
-        _post(session, row, -taken, cause=cause, now=now)
-    session.flush()
-    _move_period(session, gift, before=before, after=left)
+    taken = shares_minor(
+        gift.stated_minor,
+        {row.name: (ReferenceKind(row.kind), row.stated_minor) for row in reductions},
+    )
+    targets = [(gift, gift.stated_minor), *((row, taken[row.name]) for row in reductions)]
+    due = [(row, target) for row, target in targets if target != row.posted_minor]
+    left = gift.stated_minor + sum(taken.values())
+    if due:
+        after_close = _move_period(session, gift, before=before, after=left)
+        for row, target in due:
+            _post(session, row, target, after_close=after_close, cause=cause, now=now)
+        session.flush()
     return left
 
 
 def _post(
-    session: Session, row: Reference, target_minor: int, *, cause: str, now: datetime
+    session: Session,
+    row: Reference,
+    target_minor: int,
+    *,
+    after_close: bool,
+    cause: str,
+    now: datetime,
 ) -> None:
-    difference = target_minor - row.posted_minor
-    if difference == 0:
-        return
     row.entry_count += 1
-    row.posted_minor = target_minor
     session.add(
         LedgerEntry(
             reference_id=row.id,
             sequence=row.entry_count,
             period_id=row.period_id,
-            amount_minor=difference,
+            amount_minor=target_minor - row.posted_minor,
             paid_at=row.paid_at,
             posted_at=now,
+            after_close=after_close,
             cause=cause[:255],
         )
     )
+    row.posted_minor = target_minor
 
 
-def _move_period(session: Session, gift: Reference, *, before: int, after: int) -> None:
-    """Bring the period's total and counts along; last, because its row is the busiest lock."""
+def _move_period(session: Session, gift: Reference, *, before: int, after: int) -> bool:
+    """Bring the period's total and counts along; tell whether the period was closed before.
+
+    Its row is locked from here to the commit, so that no roll can close the period between the
+    answer and the entries that carry it.
+    """
     donations = (after > 0) - (before > 0)
     donors = _move_donor(session, gift, donations) if donations else 0
-    if after == before:
-        return
-    session.execute(
+    closed_at = session.scalars(
         update(Period)
         .where(Period.id == gift.period_id)
         .values(
@@ -189,8 +215,10 @@ def _move_period(session: Session, gift: Reference, *, before: int, after: int) 
             donation_count=Period.donation_count + donations,
             donor_count=Period.donor_count + donors,
         )
+        .returning(Period.closed_at)
         .execution_options(synchronize_session=False)
-    )
+    ).one()
+    return closed_at is not None
 
 
 def _move_donor(session: Session, gift: Reference, donations: int) -> int:

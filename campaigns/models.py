@@ -228,5 +228,8 @@ class LedgerEntry(Base):
     # When the gift was paid: decides the period. When we wrote it down: decides nothing.
     paid_at: Mapped[datetime]
     posted_at: Mapped[datetime]
+    # Whether the period had been closed by then: such entries explain why what it raised is no
+    # longer what was announced.
+    after_close: Mapped[bool] = mapped_column(default=False)
     # What brought it: an event's id, a command.
     cause: Mapped[str] = mapped_column(String(255))

@@ -8,12 +8,15 @@ is free of the corruption bug of https://sqlite.org/wal.html#walresetbug.
 
 from __future__ import annotations
 
+import random
 import sqlite3
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from inspect import iscoroutinefunction
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from flask import Flask
 from flask_sqlalchemy_lite import SQLAlchemy
@@ -32,6 +35,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeDecorator, TypeEngine
@@ -41,6 +45,9 @@ from core.settings import Settings
 BUSY_TIMEOUT_SECONDS = 30
 _SQLITE_INSTANT = "%Y-%m-%dT%H:%M:%S.%fZ"
 _READ_ONLY = "goalpost_read_only"
+# Serialization failure, deadlock, and the server shutting down or starting up.
+_PASSING_STATES = frozenset({"40001", "40P01", "57P01", "57P02", "57P03"})
+T = TypeVar("T")
 _WAL_SAFE_SINCE = ((3, 51, 3), (3, 50, 7), (3, 44, 6))
 
 
@@ -156,6 +163,37 @@ def wal_is_safe(version: tuple[int, int, int] = sqlite3.sqlite_version_info) -> 
     return version >= newest or any(
         version[:2] == fixed[:2] and version >= fixed for fixed in older
     )
+
+
+def in_transaction(
+    open_session: Callable[[], AbstractContextManager[Session]],
+    work: Callable[[Session], T],
+    *,
+    attempts: int = 5,
+) -> T:
+    """Do `work` in a session of its own and commit; do the whole of it again where that can help.
+
+    That is where PostgreSQL gave up a transaction for another's sake (serialization failure,
+    deadlock) or dropped the connection. `work` must be safe to repeat; what it changed in a
+    failed attempt was rolled back. Anything else is raised, and so is the last failure.
+    """
+    for attempt in range(1, attempts + 1):
+        try:
+            with open_session() as session:
+                result = work(session)
+                session.commit()
+                return result
+        except DBAPIError as error:
+            if attempt == attempts or not _is_passing(error):
+                raise
+            # Apart, so that two that met don't meet again.
+            time.sleep(random.uniform(0.01, 0.05) * 2**attempt)  # noqa: S311 - no secret
+    raise AssertionError  # the loop returns or raises
+
+
+def _is_passing(error: DBAPIError) -> bool:
+    state = getattr(error.orig, "sqlstate", None)
+    return error.connection_invalidated or state in _PASSING_STATES
 
 
 def read_session() -> Session:

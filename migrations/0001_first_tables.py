@@ -1,4 +1,4 @@
-"""The first tables: campaigns, periods, the ledger, donations, the inbox, the jobs."""
+"""The first tables: campaigns, periods, the ledger, donations, quarantine, the inbox, the jobs."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -67,6 +67,12 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('name', name=op.f('pk_job_runs')),
     sqlite_strict=True
     )
+    op.create_table('reconcile_cursors',
+    sa.Column('name', sa.String(length=32), nullable=False),
+    sa.Column('reached_at', core.db.UtcDateTime(timezone=True), nullable=False),
+    sa.PrimaryKeyConstraint('name', name=op.f('pk_reconcile_cursors')),
+    sqlite_strict=True
+    )
     op.create_table('campaign_tiers',
     sa.Column('id', sa.BigInteger(), nullable=False),
     sa.Column('campaign_id', sa.BigInteger(), nullable=False),
@@ -77,36 +83,6 @@ def upgrade() -> None:
     sa.UniqueConstraint('campaign_id', 'amount_minor', name=op.f('uq_campaign_tiers_campaign_id_amount_minor')),
     sqlite_strict=True
     )
-    op.create_table('donations',
-    sa.Column('id', sa.String(length=40), nullable=False),
-    sa.Column('campaign_id', sa.BigInteger(), nullable=False),
-    sa.Column('state', sa.String(length=16), nullable=False),
-    sa.Column('reference', sa.String(length=255), nullable=True),
-    sa.Column('amount_minor', sa.BigInteger(), nullable=False),
-    sa.Column('currency', sa.String(length=3), nullable=False),
-    sa.Column('form_key', sa.String(length=64), nullable=True),
-    sa.Column('checkout_session_id', sa.String(length=255), nullable=True),
-    sa.Column('created_at', core.db.UtcDateTime(timezone=True), nullable=False),
-    sa.Column('paid_at', core.db.UtcDateTime(timezone=True), nullable=True),
-    sa.Column('quarantine_reason', sa.String(length=255), nullable=True),
-    sa.Column('source', sa.String(length=500), nullable=True),
-    sa.Column('slot', sa.String(length=32), nullable=True),
-    sa.Column('note', sa.String(length=255), nullable=True),
-    sa.Column('donor_id', sa.BigInteger(), nullable=True),
-    sa.Column('anonymous', sa.Boolean(), nullable=False),
-    sa.Column('message', sa.String(length=500), nullable=True),
-    sa.CheckConstraint("(state = 'paid') <= (paid_at IS NOT NULL)", name=op.f('ck_donations_paid_has_its_time')),
-    sa.CheckConstraint("state IN ('pending', 'processing', 'paid', 'failed', 'expired', 'quarantined')", name=op.f('ck_donations_state')),
-    sa.CheckConstraint('amount_minor > 0', name=op.f('ck_donations_amount_positive')),
-    sa.ForeignKeyConstraint(['campaign_id'], ['campaigns.id'], name=op.f('fk_donations_campaign_id_campaigns')),
-    sa.ForeignKeyConstraint(['donor_id'], ['donors.id'], name=op.f('fk_donations_donor_id_donors')),
-    sa.PrimaryKeyConstraint('id', name=op.f('pk_donations')),
-    sa.UniqueConstraint('checkout_session_id', name=op.f('uq_donations_checkout_session_id')),
-    sa.UniqueConstraint('form_key', name=op.f('uq_donations_form_key')),
-    sa.UniqueConstraint('reference', name=op.f('uq_donations_reference')),
-    sqlite_strict=True
-    )
-    op.create_index('ix_donations_campaign_id_created_at', 'donations', ['campaign_id', 'created_at'], unique=False)
     op.create_table('periods',
     sa.Column('id', sa.BigInteger(), nullable=False),
     sa.Column('campaign_id', sa.BigInteger(), nullable=False),
@@ -129,6 +105,61 @@ def upgrade() -> None:
     sqlite_strict=True
     )
     op.create_index('ix_periods_closed_at_ends_at', 'periods', ['closed_at', 'ends_at'], unique=False)
+    op.create_table('subscriptions',
+    sa.Column('id', sa.BigInteger(), nullable=False),
+    sa.Column('stripe_id', sa.String(length=255), nullable=False),
+    sa.Column('campaign_id', sa.BigInteger(), nullable=False),
+    sa.Column('donor_id', sa.BigInteger(), nullable=True),
+    sa.Column('customer_id', sa.String(length=255), nullable=False),
+    sa.Column('status', sa.String(length=32), nullable=False),
+    sa.Column('interval', sa.String(length=8), nullable=False),
+    sa.Column('amount_minor', sa.BigInteger(), nullable=False),
+    sa.Column('currency', sa.String(length=3), nullable=False),
+    sa.Column('renews_at', core.db.UtcDateTime(timezone=True), nullable=True),
+    sa.Column('cancel_at', core.db.UtcDateTime(timezone=True), nullable=True),
+    sa.Column('created_at', core.db.UtcDateTime(timezone=True), nullable=False),
+    sa.ForeignKeyConstraint(['campaign_id'], ['campaigns.id'], name=op.f('fk_subscriptions_campaign_id_campaigns')),
+    sa.ForeignKeyConstraint(['donor_id'], ['donors.id'], name=op.f('fk_subscriptions_donor_id_donors')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_subscriptions')),
+    sa.UniqueConstraint('stripe_id', name=op.f('uq_subscriptions_stripe_id')),
+    sqlite_strict=True
+    )
+    op.create_table('donations',
+    sa.Column('id', sa.String(length=40), nullable=False),
+    sa.Column('campaign_id', sa.BigInteger(), nullable=False),
+    sa.Column('state', sa.String(length=16), nullable=False),
+    sa.Column('reference', sa.String(length=255), nullable=True),
+    sa.Column('amount_minor', sa.BigInteger(), nullable=False),
+    sa.Column('currency', sa.String(length=3), nullable=False),
+    sa.Column('frequency', sa.String(length=8), nullable=False),
+    sa.Column('subscription_id', sa.BigInteger(), nullable=True),
+    sa.Column('fee_minor', sa.BigInteger(), nullable=True),
+    sa.Column('net_minor', sa.BigInteger(), nullable=True),
+    sa.Column('settlement_currency', sa.String(length=3), nullable=True),
+    sa.Column('form_key', sa.String(length=64), nullable=True),
+    sa.Column('checkout_session_id', sa.String(length=255), nullable=True),
+    sa.Column('created_at', core.db.UtcDateTime(timezone=True), nullable=False),
+    sa.Column('paid_at', core.db.UtcDateTime(timezone=True), nullable=True),
+    sa.Column('source', sa.String(length=500), nullable=True),
+    sa.Column('slot', sa.String(length=32), nullable=True),
+    sa.Column('note', sa.String(length=255), nullable=True),
+    sa.Column('donor_id', sa.BigInteger(), nullable=True),
+    sa.Column('anonymous', sa.Boolean(), nullable=False),
+    sa.Column('message', sa.String(length=500), nullable=True),
+    sa.CheckConstraint("(state = 'paid') <= (paid_at IS NOT NULL)", name=op.f('ck_donations_paid_has_its_time')),
+    sa.CheckConstraint("frequency IN ('once', 'month', 'year')", name=op.f('ck_donations_frequency')),
+    sa.CheckConstraint("state IN ('pending', 'processing', 'paid', 'failed', 'expired', 'quarantined')", name=op.f('ck_donations_state')),
+    sa.CheckConstraint('amount_minor > 0', name=op.f('ck_donations_amount_positive')),
+    sa.ForeignKeyConstraint(['campaign_id'], ['campaigns.id'], name=op.f('fk_donations_campaign_id_campaigns')),
+    sa.ForeignKeyConstraint(['donor_id'], ['donors.id'], name=op.f('fk_donations_donor_id_donors')),
+    sa.ForeignKeyConstraint(['subscription_id'], ['subscriptions.id'], name=op.f('fk_donations_subscription_id_subscriptions')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_donations')),
+    sa.UniqueConstraint('checkout_session_id', name=op.f('uq_donations_checkout_session_id')),
+    sa.UniqueConstraint('form_key', name=op.f('uq_donations_form_key')),
+    sa.UniqueConstraint('reference', name=op.f('uq_donations_reference')),
+    sqlite_strict=True
+    )
+    op.create_index('ix_donations_campaign_id_created_at', 'donations', ['campaign_id', 'created_at'], unique=False)
     op.create_table('ledger_references',
     sa.Column('id', sa.BigInteger(), nullable=False),
     sa.Column('name', sa.String(length=255), nullable=False),
@@ -179,6 +210,7 @@ def upgrade() -> None:
     sa.Column('amount_minor', sa.BigInteger(), nullable=False),
     sa.Column('paid_at', core.db.UtcDateTime(timezone=True), nullable=False),
     sa.Column('posted_at', core.db.UtcDateTime(timezone=True), nullable=False),
+    sa.Column('after_close', sa.Boolean(), nullable=False),
     sa.Column('cause', sa.String(length=255), nullable=False),
     sa.CheckConstraint('amount_minor <> 0', name=op.f('ck_ledger_entries_amount_not_zero')),
     sa.ForeignKeyConstraint(['period_id'], ['periods.id'], name=op.f('fk_ledger_entries_period_id_periods')),
@@ -188,6 +220,26 @@ def upgrade() -> None:
     sqlite_strict=True
     )
     op.create_index('ix_ledger_entries_period_id', 'ledger_entries', ['period_id'], unique=False)
+    op.create_table('quarantined_payments',
+    sa.Column('id', sa.BigInteger(), nullable=False),
+    sa.Column('reference', sa.String(length=255), nullable=False),
+    sa.Column('reason', sa.String(length=255), nullable=False),
+    sa.Column('state', sa.String(length=16), nullable=False),
+    sa.Column('campaign_id', sa.BigInteger(), nullable=True),
+    sa.Column('donation_id', sa.String(length=40), nullable=True),
+    sa.Column('amount_minor', sa.BigInteger(), nullable=False),
+    sa.Column('currency', sa.String(length=3), nullable=False),
+    sa.Column('paid_at', core.db.UtcDateTime(timezone=True), nullable=False),
+    sa.Column('seen_at', core.db.UtcDateTime(timezone=True), nullable=False),
+    sa.Column('decided_at', core.db.UtcDateTime(timezone=True), nullable=True),
+    sa.CheckConstraint("(state = 'held') = (decided_at IS NULL)", name=op.f('ck_quarantined_payments_decided_has_its_time')),
+    sa.CheckConstraint("state IN ('held', 'released', 'refused')", name=op.f('ck_quarantined_payments_state')),
+    sa.ForeignKeyConstraint(['campaign_id'], ['campaigns.id'], name=op.f('fk_quarantined_payments_campaign_id_campaigns')),
+    sa.ForeignKeyConstraint(['donation_id'], ['donations.id'], name=op.f('fk_quarantined_payments_donation_id_donations')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_quarantined_payments')),
+    sa.UniqueConstraint('reference', name=op.f('uq_quarantined_payments_reference')),
+    sqlite_strict=True
+    )
     _make_append_only()
 
 
@@ -216,17 +268,20 @@ def _make_append_only() -> None:
 
 
 def downgrade() -> None:
+    op.drop_table('quarantined_payments')
     op.drop_index('ix_ledger_entries_period_id', table_name='ledger_entries')
     op.drop_table('ledger_entries')
     op.drop_table('period_tiers')
     op.drop_table('period_donors')
     op.drop_index('ix_ledger_references_gift_id', table_name='ledger_references')
     op.drop_table('ledger_references')
-    op.drop_index('ix_periods_closed_at_ends_at', table_name='periods')
-    op.drop_table('periods')
     op.drop_index('ix_donations_campaign_id_created_at', table_name='donations')
     op.drop_table('donations')
+    op.drop_table('subscriptions')
+    op.drop_index('ix_periods_closed_at_ends_at', table_name='periods')
+    op.drop_table('periods')
     op.drop_table('campaign_tiers')
+    op.drop_table('reconcile_cursors')
     op.drop_table('job_runs')
     op.drop_index('ix_inbox_events_state_next_attempt_at', table_name='inbox_events')
     op.drop_table('inbox_events')

@@ -1,13 +1,13 @@
-"""Bringing a donation and the ledger to what Stripe now says of a payment.
+"""Bringing our books to what Stripe now says.
 
-Webhooks, the thank-you page and (later) reconciliation all end here: they differ in what woke
-them, not in what they do. First the facts are fetched, outside of any transaction; then they
-are applied within one.
+Webhooks, the thank-you page, reconciliation and a released quarantine all end here: they differ
+in what woke them, not in what they do. The facts were fetched before (`payments.facts`); here
+they are applied, within one transaction of the caller's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -16,65 +16,91 @@ from sqlalchemy.orm import Session
 
 from campaigns.ledger import Gift, Reduction, state_gift
 from campaigns.models import Campaign, ReferenceKind
+from core.db import insert_if_absent
+from payments import gateway, quarantine, recurring
 from payments.donating import known_donor
 from payments.errors import DonationNotKnownYet
-from payments.gateway import Checkout, Gateway, Payment, Refund
-from payments.models import Donation, DonationState
+from payments.facts import Facts, PaymentFacts
+from payments.gateway import Payment
+from payments.models import Donation, DonationState, Subscription
 
 _SETTLED = frozenset({DonationState.PAID, DonationState.QUARANTINED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
-    """What Stripe says at one moment: a session, a payment, or both, and the payment's refunds."""
+class Occasion:
+    """Why the books are brought along now: `cause` is written into the entries."""
 
-    checkout: Checkout | None = None
-    payment: Payment | None = None
-    refunds: Sequence[Refund] = ()
-
-
-def gather_facts(
-    gateway: Gateway, *, checkout_id: str | None = None, payment_id: str | None = None
-) -> Facts:
-    """Ask Stripe for the session and the payment behind it. Several calls over the network."""
-    checkout = gateway.checkout(checkout_id) if checkout_id else None
-    if checkout is not None and checkout.payment_id:
-        payment_id = checkout.payment_id
-    if payment_id is None:
-        return Facts(checkout=checkout)
-    payment = gateway.payment(payment_id)
-    refunds = gateway.refunds(payment_id) if payment.succeeded else ()
-    return Facts(checkout=checkout, payment=payment, refunds=refunds)
+    cause: str
+    livemode: bool  # of this site
+    now: datetime
 
 
-def apply_facts(
-    session: Session, facts: Facts, *, livemode: bool, cause: str, now: datetime
-) -> str:
-    """Bring the donation and the ledger to `facts`; return in words what came of it.
+def apply_facts(session: Session, facts: Facts, occasion: Occasion) -> str:
+    """Bring donations, subscriptions and the ledger to `facts`; return in words what came of it.
 
     Safe to repeat, in any order and at once: states are set, not added to, and the ledger posts
     differences only. Raises DonationNotKnownYet where the facts name a donation that we have not
     got.
     """
-    donation = _donation_of(session, facts)
+    outcomes = []
+    if facts.subscription is not None:
+        outcomes.append(recurring.bring_along(session, facts.subscription, now=occasion.now))
+    outcomes += [_apply_payment(session, found, occasion) for found in facts.payments]
+    if facts.checkout is not None and facts.checkout.donation_id is not None:
+        donation = _locked(session, facts.checkout.donation_id)
+        if donation.state not in _SETTLED:
+            donation.state = _unpaid_state(facts)
+            session.flush()
+            outcomes.append(f"donation {donation.state}")
+    return "; ".join(outcomes) or "nothing of ours"
+
+
+def _apply_payment(session: Session, found: PaymentFacts, occasion: Occasion) -> str:
+    payment = found.payment
+    if not payment.succeeded:
+        return f"{payment.id} is {payment.status}: nothing counted"
+    decision = quarantine.find(session, payment.id)
+    donation = _donation_of(session, found, decision, occasion)
     if donation is None:
-        return "not a donation of ours: nothing counted"
-    payment = facts.payment
-    if payment is not None and payment.succeeded:
-        return _settle(session, donation, facts, livemode=livemode, cause=cause, now=now)
-    if donation.state not in _SETTLED:
-        donation.state = _unpaid_state(facts)
+        quarantine.hold(session, payment, reason="no donation of ours", now=occasion.now)
+        return f"{payment.id} quarantined: no donation of ours"
+    problem = _not_as_asked(donation, found, occasion)
+    if problem is not None and not quarantine.is_released(decision):
+        quarantine.hold(session, payment, reason=problem, donation=donation, now=occasion.now)
+        if donation.reference in {None, payment.id}:
+            donation.state = DonationState.QUARANTINED
+            donation.paid_at = payment.paid_at
         session.flush()
-    return f"donation {donation.state}"
+        return f"{payment.id} quarantined: {problem}"
+    return _settle(session, donation, found, occasion)
 
 
-def _donation_of(session: Session, facts: Facts) -> Donation | None:
-    named = {
-        source.donation_id for source in (facts.checkout, facts.payment) if source is not None
-    } - {None}
-    if not named:
-        return None
-    donation_id = named.pop()
+def _donation_of(
+    session: Session,
+    found: PaymentFacts,
+    decision: quarantine.Decision | None,
+    occasion: Occasion,
+) -> Donation | None:
+    """Return the donation that a payment belongs to, locked; a renewal's is made here."""
+    payment = found.payment
+    by_reference = session.scalars(
+        select(Donation).where(Donation.reference == payment.id).with_for_update()
+    ).one_or_none()
+    if by_reference is not None:
+        return by_reference
+    if payment.donation_id is not None:
+        named = _locked(session, payment.donation_id)
+        if decision is None or decision.donation_id in {None, named.id}:
+            return named
+    if found.subscription is not None and found.subscription.donation_id is not None:
+        return _of_subscription(session, found.subscription, found, occasion)
+    if quarantine.is_released(decision):
+        return quarantine.donation_for(session, payment, decision, now=occasion.now)
+    return None
+
+
+def _locked(session: Session, donation_id: str) -> Donation:
     donation = session.scalars(
         select(Donation)
         .where(Donation.id == donation_id)
@@ -86,49 +112,83 @@ def _donation_of(session: Session, facts: Facts) -> Donation | None:
     return donation
 
 
+def _of_subscription(
+    session: Session, told: gateway.Subscription, found: PaymentFacts, occasion: Occasion
+) -> Donation:
+    """Return the donation that began a subscription, or that of one of its later payments."""
+    origin = _locked(session, told.donation_id or "")
+    if found.is_first:
+        return origin
+    kept = session.scalars(select(Subscription).where(Subscription.stripe_id == told.id)).one()
+    # Its id follows from the payment's, so that two workers make the same row.
+    values = {
+        "id": f"don_{hashlib.sha256(found.payment.id.encode()).hexdigest()[:32]}",
+        "campaign_id": origin.campaign_id,
+        "state": DonationState.PENDING,
+        "amount_minor": found.payment.received_minor,
+        "currency": origin.currency,
+        "frequency": "once",
+        "subscription_id": kept.id,
+        "created_at": occasion.now,
+        "source": origin.source,
+        "slot": origin.slot,
+        "donor_id": kept.donor_id,
+        "anonymous": origin.anonymous,
+    }
+    insert_if_absent(session, Donation, values, unique=("id",))
+    return _locked(session, str(values["id"]))
+
+
+def _not_as_asked(donation: Donation, found: PaymentFacts, occasion: Occasion) -> str | None:
+    payment = found.payment
+    if payment.livemode != occasion.livemode:
+        return "test money on a live site" if occasion.livemode else "live money on a test site"
+    if payment.currency != donation.currency:
+        return f"paid in {payment.currency}, asked in {donation.currency}"
+    if donation.reference not in {None, payment.id}:
+        return f"the donation was paid before, by {donation.reference}"
+    if payment.received_minor != donation.amount_minor:
+        return f"paid {payment.received_minor}, asked {donation.amount_minor}"
+    return None
+
+
 def _unpaid_state(facts: Facts) -> DonationState:
-    if facts.checkout is None or facts.checkout.status == "open":
+    checkout = facts.checkout
+    if checkout is None or checkout.status == "open":
         return DonationState.PENDING
-    if facts.checkout.status == "expired":
+    if checkout.status == "expired":
         return DonationState.EXPIRED
-    if facts.payment is not None and facts.payment.status in {
-        "requires_payment_method",
-        "canceled",
-    }:
+    statuses = {found.payment.status for found in facts.payments}
+    if statuses & {"requires_payment_method", "canceled"}:
         return DonationState.FAILED
     return DonationState.PROCESSING
 
 
-def _settle(
-    session: Session,
-    donation: Donation,
-    facts: Facts,
-    *,
-    livemode: bool,
-    cause: str,
-    now: datetime,
-) -> str:
-    payment = facts.payment
-    if payment is None or payment.paid_at is None:
+def _settle(session: Session, donation: Donation, found: PaymentFacts, occasion: Occasion) -> str:
+    payment = found.payment
+    if payment.paid_at is None:
         raise ValueError("only a payment that has succeeded can be settled")
-    if donation.reference not in {None, payment.id}:
-        return f"not counted: {donation.id} was paid before, by {donation.reference}"
-    campaign = session.get_one(Campaign, donation.campaign_id)
-    problem = _not_as_asked(donation, payment, livemode=livemode)
-    donation.paid_at = payment.paid_at
-    if problem is not None:
-        donation.state = DonationState.QUARANTINED
-        donation.quarantine_reason = problem
-        session.flush()
-        return f"quarantined: {problem}"
     if donation.donor_id is None:
-        donation.donor_id = known_donor(session, email=payment.email, name=payment.name, now=now)
+        donation.donor_id = known_donor(
+            session, email=payment.email, name=payment.name, now=occasion.now
+        )
     donation.state = DonationState.PAID
+    donation.paid_at = payment.paid_at
     donation.reference = payment.id
+    _learn_fee(donation, payment)
     session.flush()
+    reductions = [
+        Reduction(reference=refund.id, kind=ReferenceKind.REFUND, effect_minor=refund.effect_minor)
+        for refund in found.refunds
+    ] + [
+        Reduction(
+            reference=dispute.id, kind=ReferenceKind.DISPUTE, effect_minor=dispute.effect_minor
+        )
+        for dispute in found.disputes
+    ]
     left = state_gift(
         session,
-        campaign,
+        session.get_one(Campaign, donation.campaign_id),
         Gift(
             reference=payment.id,
             kind=ReferenceKind.PAYMENT,
@@ -136,25 +196,16 @@ def _settle(
             paid_at=payment.paid_at,
             donor_key=f"donor:{donation.donor_id}" if donation.donor_id else None,
         ),
-        [
-            Reduction(
-                reference=refund.id,
-                kind=ReferenceKind.REFUND,
-                effect_minor=refund.effect_minor,
-            )
-            for refund in facts.refunds
-        ],
-        cause=cause,
-        now=now,
+        reductions,
+        cause=occasion.cause,
+        now=occasion.now,
     )
-    return f"counted: {left} of {payment.received_minor} {payment.currency}"
+    return f"{payment.id} counted: {left} of {payment.received_minor} {payment.currency}"
 
 
-def _not_as_asked(donation: Donation, payment: Payment, *, livemode: bool) -> str | None:
-    if payment.livemode != livemode:
-        return "test money on a live site" if livemode else "live money on a test site"
-    if payment.currency != donation.currency:
-        return f"paid in {payment.currency}, asked in {donation.currency}"
-    if payment.received_minor != donation.amount_minor:
-        return f"paid {payment.received_minor}, asked {donation.amount_minor}"
-    return None
+def _learn_fee(donation: Donation, payment: Payment) -> None:
+    """Take over the fee once Stripe knows it; what is unknown forgets nothing."""
+    if payment.fee_minor is not None:
+        donation.fee_minor = payment.fee_minor
+        donation.net_minor = payment.net_minor
+        donation.settlement_currency = payment.settlement_currency

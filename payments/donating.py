@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
@@ -20,7 +20,7 @@ from core.db import insert_if_absent
 from core.errors import Invalid
 from core.money import MOST_CHARGE_MINOR, MOST_MINOR, least_charge_minor
 from payments.errors import CampaignNotOpen
-from payments.gateway import CheckoutRequest
+from payments.gateway import CheckoutRequest, Frequency
 from payments.models import Donation, DonationState, Donor
 
 # How long the donor has at Stripe's page. Counted from the donation, so that a repeated call
@@ -36,6 +36,7 @@ class Wish:
 
     form_token: str
     amount_minor: int
+    frequency: Frequency = "once"
     email: str | None = None
     name: str | None = None
     anonymous: bool = False
@@ -60,13 +61,15 @@ def start_donation(session: Session, campaign: Campaign, wish: Wish, *, now: dat
     least, most = gift_bounds_minor(campaign)
     if not least <= wish.amount_minor <= most:
         raise Invalid("The amount is out of bounds.", field="amount")
-    choices = (campaign.id, wish.amount_minor, wish.email, wish.name, wish.anonymous, wish.message)
-    form_key = hashlib.sha256(repr((wish.form_token, choices)).encode()).hexdigest()
+    choices = (wish.amount_minor, wish.frequency, wish.email, wish.name, wish.anonymous)
+    told = repr((campaign.id, wish.form_token, choices, wish.message))
+    form_key = hashlib.sha256(told.encode()).hexdigest()
     values = {
         "id": new_donation_id(),
         "campaign_id": campaign.id,
         "state": DonationState.PENDING,
         "amount_minor": wish.amount_minor,
+        "frequency": wish.frequency,
         "currency": campaign.currency,
         "form_key": form_key,
         "created_at": now,
@@ -99,6 +102,7 @@ def checkout_request(
         label=campaign.title,
         amount_minor=donation.amount_minor,
         currency=donation.currency,
+        frequency=cast("Frequency", donation.frequency),
         email=email,
         success_url=f"{page}/thanks?donation={donation.id}",
         cancel_url=f"{page}?donation={donation.id}",

@@ -90,7 +90,7 @@ class DonateForm(FlaskForm):  # type: ignore[misc] # Flask-WTF ships no types
             raise ValidationError(f"The most is {money_label(self.campaign, most)}.")
 
     def validate_frequency(self, frequency: Field) -> None:
-        """Take one-off gifts only, until recurring ones are here."""
+        """Take one-off gifts only, until readers can manage recurring ones themselves."""
         if (frequency.data or "once") != "once":
             raise ValidationError("Only one-off gifts can be given here for now.")
 

@@ -6,24 +6,27 @@ implementation; the sandbox stands behind it in development and in the tests.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Literal, Protocol
 
 # The API version that our code is written for, and that the webhook endpoint is pinned to.
 API_VERSION = "2026-10-28.endive"
 
+Frequency = Literal["once", "month", "year"]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckoutRequest:
-    """A one-off gift to be paid on Stripe's page."""
+    """A gift to be paid on Stripe's page, once or again each month or year."""
 
     donation_id: str
     campaign_slug: str
     label: str  # what the donor reads beside the amount
     amount_minor: int
     currency: str
+    frequency: Frequency
     email: str | None
     success_url: str
     cancel_url: str
@@ -38,8 +41,10 @@ class Checkout:
     url: str | None  # None once it is complete or expired
     status: str  # open, complete, expired
     paid: bool
-    payment_id: str | None  # None until the donor has confirmed
     donation_id: str | None
+    payment_id: str | None = None  # None until the donor has confirmed, and of a subscription
+    invoice_id: str | None = None  # a subscription's first
+    subscription_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,15 +56,20 @@ class Payment:
     received_minor: int
     currency: str
     livemode: bool
-    donation_id: str | None
+    donation_id: str | None  # None for renewals too: see Invoice
     paid_at: datetime | None  # the time of its charge
     email: str | None
     name: str | None
+    # Stripe's fee and what is left of the charge, in minor units of the settlement currency;
+    # None until Stripe knows them, which is never the same as zero.
+    fee_minor: int | None = None
+    net_minor: int | None = None
+    settlement_currency: str | None = None
 
     @property
     def succeeded(self) -> bool:
         """Whether the money has come in."""
-        return self.status == "succeeded" and self.paid_at is not None
+        return self.status == "succeeded" and self.paid_at is not None and self.received_minor > 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +87,50 @@ class Refund:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Dispute:
+    """A dispute as Stripe now tells it."""
+
+    id: str
+    status: str
+    amount_minor: int
+    # Whether Stripe holds the money: withdrawn, and not given back.
+    withdrawn: bool
+
+    @property
+    def effect_minor(self) -> int:
+        """What it takes from the gift. An inquiry (`warning_…`) moves nothing."""
+        return -self.amount_minor if self.withdrawn else 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subscription:
+    """A recurring gift as Stripe now tells it."""
+
+    id: str
+    status: str
+    donation_id: str | None  # the donation that began it
+    customer_id: str
+    interval: str  # month, year
+    amount_minor: int
+    currency: str
+    cancel_at: datetime | None
+    renews_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Invoice:
+    """An invoice as Stripe now tells it, and the payment intents that paid it.
+
+    Money that was paid outside Stripe is in neither.
+    """
+
+    id: str
+    subscription_id: str | None
+    is_first: bool  # of its subscription
+    payment_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
     """An event that Stripe signed. It says what to look at, never what to believe."""
 
@@ -86,7 +140,9 @@ class Event:
     livemode: bool
     occurred_at: datetime
     object_id: str | None
-    payment_id: str | None  # of the payment that the object is about, where it names one
+    # The payment and the invoice that the object is about, where it names them.
+    payment_id: str | None
+    invoice_id: str | None
     body: bytes
 
 
@@ -111,6 +167,24 @@ class Gateway(Protocol):
 
     def refunds(self, payment_id: str) -> Sequence[Refund]:
         """Fetch all refunds of a payment."""
+
+    def disputes(self, payment_id: str) -> Sequence[Dispute]:
+        """Fetch all disputes of a payment."""
+
+    def subscription(self, subscription_id: str) -> Subscription:
+        """Fetch a subscription."""
+
+    def invoice(self, invoice_id: str) -> Invoice:
+        """Fetch an invoice and what paid it."""
+
+    def invoice_of(self, payment_id: str) -> Invoice | None:
+        """Fetch the invoice that a payment paid; None where it paid none."""
+
+    def events(self, since: datetime) -> Iterator[Event]:
+        """List the events since then, the newest first; Stripe keeps 30 days of them."""
+
+    def payment_ids(self, since: datetime) -> Iterator[str]:
+        """List the payments that were begun, refunded or disputed since then, each once or more."""
 
     def read_event(self, body: bytes, signature: str, *, now: datetime) -> Event:
         """Verify the raw body of a webhook call and read it; raise UntrustedEvent."""

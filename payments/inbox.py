@@ -14,9 +14,10 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from core.db import insert_if_absent
+from core.db import in_transaction, insert_if_absent
 from core.errors import NotFound
-from payments.books import apply_facts, gather_facts
+from payments.books import Occasion, apply_facts
+from payments.facts import Facts, gather_for_event
 from payments.gateway import Event, Gateway
 from payments.models import InboxEvent, InboxState
 
@@ -24,29 +25,8 @@ from payments.models import InboxEvent, InboxState
 LEASE = timedelta(minutes=2)
 MOST_BACK_OFF = timedelta(hours=1)
 MOST_LISTED = 1000
+OpenSession = Callable[[], AbstractContextManager[Session]]
 _DUE = (InboxState.WAITING, InboxState.FAILED)
-
-# Which events tell of a session, and which of a payment: STRIPE.md's table, as far as one-off
-# gifts go. Whatever is not here is kept as `unhandled`.
-_OF_A_CHECKOUT = frozenset(
-    {
-        "checkout.session.completed",
-        "checkout.session.async_payment_succeeded",
-        "checkout.session.async_payment_failed",
-        "checkout.session.expired",
-    }
-)
-_OF_A_PAYMENT = frozenset(
-    {
-        "payment_intent.succeeded",
-        "payment_intent.payment_failed",
-        "charge.failed",
-        "charge.refunded",
-        "refund.created",
-        "refund.updated",
-        "refund.failed",
-    }
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +67,7 @@ def due_event_ids(session: Session, *, now: datetime, limit: int = 100) -> Seque
 
 
 def work_event(
-    open_session: Callable[[], AbstractContextManager[Session]],
+    open_session: OpenSession,
     gateway: Gateway,
     event_id: str,
     *,
@@ -100,31 +80,28 @@ def work_event(
     and no lock is held while we wait for Stripe; then the books and the event's state, together.
     A failure is recorded in the event, which is tried again later.
     """
-    with open_session() as session:
-        event = _claim(session, gateway, event_id, now=now())
-        session.commit()
-    if event is None:
+    body = in_transaction(open_session, lambda session: _claim(session, event_id, now=now()))
+    if body is None:
         return None
+
+    state, outcome = InboxState.UNHANDLED, "kept: nothing of ours follows from it"
     try:
-        if event.type not in _OF_A_CHECKOUT | _OF_A_PAYMENT:
-            return _finish(open_session, event_id, InboxState.UNHANDLED, "kept", now=now())
-        facts = gather_facts(
-            gateway,
-            checkout_id=event.object_id if event.type in _OF_A_CHECKOUT else None,
-            payment_id=event.payment_id,
-        )
-        with open_session() as session:
-            outcome = apply_facts(session, facts, livemode=livemode, cause=event_id, now=now())
-            _mark(session, event_id, InboxState.DONE, outcome, now=now())
-            session.commit()
+        facts = gather_for_event(gateway, gateway.parse_event(body))
+        if facts is not None:
+            in_transaction(
+                open_session,
+                lambda session: _apply(session, event_id, facts, livemode=livemode, now=now()),
+            )
+            return InboxState.DONE
     except Exception as error:  # noqa: BLE001 - the inbox's edge: whatever it is, it is recorded
-        return _finish(
-            open_session, event_id, InboxState.FAILED, f"{type(error).__name__}: {error}", now=now()
-        )
-    return InboxState.DONE
+        state, outcome = InboxState.FAILED, f"{type(error).__name__}: {error}"
+    in_transaction(
+        open_session, lambda session: _mark(session, event_id, state, outcome, now=now())
+    )
+    return state
 
 
-def _claim(session: Session, gateway: Gateway, event_id: str, *, now: datetime) -> Event | None:
+def _claim(session: Session, event_id: str, *, now: datetime) -> bytes | None:
     """Take an event for this worker, by one conditional UPDATE: of several, one gets the row."""
     row = session.execute(
         update(InboxEvent)
@@ -137,21 +114,13 @@ def _claim(session: Session, gateway: Gateway, event_id: str, *, now: datetime) 
         .returning(InboxEvent.body)
         .execution_options(synchronize_session=False)
     ).first()
-    return None if row is None else gateway.parse_event(row.body)
+    return None if row is None else bytes(row.body)
 
 
-def _finish(
-    open_session: Callable[[], AbstractContextManager[Session]],
-    event_id: str,
-    state: InboxState,
-    outcome: str,
-    *,
-    now: datetime,
-) -> InboxState:
-    with open_session() as session:
-        _mark(session, event_id, state, outcome, now=now)
-        session.commit()
-    return state
+def _apply(session: Session, event_id: str, facts: Facts, *, livemode: bool, now: datetime) -> None:
+    """Bring the books along and the event to done, in one transaction: both, or neither."""
+    outcome = apply_facts(session, facts, Occasion(cause=event_id, livemode=livemode, now=now))
+    _mark(session, event_id, InboxState.DONE, outcome, now=now)
 
 
 def _mark(
@@ -159,7 +128,7 @@ def _mark(
 ) -> None:
     event = session.scalars(select(InboxEvent).where(InboxEvent.event_id == event_id)).one()
     event.state = state
-    event.outcome = outcome[:500]
+    event.outcome = outcome[:500].replace("\0", "")
     event.worked_at = now
     if state is InboxState.FAILED:
         event.next_attempt_at = now + back_off(event.attempts)

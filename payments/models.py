@@ -57,6 +57,7 @@ class Donation(Base):
             name="state",
         ),
         CheckConstraint("amount_minor > 0", name="amount_positive"),
+        CheckConstraint("frequency IN ('once', 'month', 'year')", name="frequency"),
         CheckConstraint("(state = 'paid') <= (paid_at IS NOT NULL)", name="paid_has_its_time"),
         Index("ix_donations_campaign_id_created_at", "campaign_id", "created_at"),
         {"sqlite_strict": True},
@@ -69,12 +70,19 @@ class Donation(Base):
     reference: Mapped[str | None] = mapped_column(String(255), unique=True)
     amount_minor: Mapped[int]
     currency: Mapped[str] = mapped_column(String(3))
+    # once, month, year: what was asked for. Each later payment of a subscription is a donation
+    # of its own, asked for once.
+    frequency: Mapped[str] = mapped_column(String(8), default="once")
+    subscription_id: Mapped[int | None] = mapped_column(ForeignKey("subscriptions.id"))
+    # Stripe's fee and what is left, in minor units of the settlement currency; null is unknown.
+    fee_minor: Mapped[int | None]
+    net_minor: Mapped[int | None]
+    settlement_currency: Mapped[str | None] = mapped_column(String(3))
     # One submitted form is one donation, however often it is sent (see `payments.donating`).
     form_key: Mapped[str | None] = mapped_column(String(64), unique=True)
     checkout_session_id: Mapped[str | None] = mapped_column(String(255), unique=True)
     created_at: Mapped[datetime]
     paid_at: Mapped[datetime | None]
-    quarantine_reason: Mapped[str | None] = mapped_column(String(255))
     # The article that led here (origin and path) and where on its page the widget stood.
     source: Mapped[str | None] = mapped_column(String(500))
     slot: Mapped[str | None] = mapped_column(String(32))
@@ -84,6 +92,67 @@ class Donation(Base):
     donor_id: Mapped[int | None] = mapped_column(ForeignKey("donors.id"))
     anonymous: Mapped[bool] = mapped_column(default=False)
     message: Mapped[str | None] = mapped_column(String(500))
+
+
+class Subscription(Base):
+    """A recurring gift: where it stands at Stripe. Its money is in donations, one a payment."""
+
+    __tablename__ = "subscriptions"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    stripe_id: Mapped[str] = mapped_column(String(255), unique=True)
+    campaign_id: Mapped[int] = mapped_column(ForeignKey("campaigns.id"))
+    donor_id: Mapped[int | None] = mapped_column(ForeignKey("donors.id"))
+    customer_id: Mapped[str] = mapped_column(String(255))
+    # Stripe's own words: active, past_due, canceled, unpaid, …
+    status: Mapped[str] = mapped_column(String(32))
+    interval: Mapped[str] = mapped_column(String(8))
+    amount_minor: Mapped[int]
+    currency: Mapped[str] = mapped_column(String(3))
+    renews_at: Mapped[datetime | None]
+    cancel_at: Mapped[datetime | None]
+    created_at: Mapped[datetime]
+
+
+class QuarantineState(StrEnum):
+    """What a person decided about money that is not as it should be. Stored by value."""
+
+    HELD = "held"  # not counted until somebody decides
+    RELEASED = "released"  # counted, as a gift to a campaign
+    REFUSED = "refused"  # never counted
+
+
+class QuarantinedPayment(Base):
+    """Money that came in and is not counted: no donation of ours, or not as it was asked for."""
+
+    __tablename__ = "quarantined_payments"
+    __table_args__ = (
+        CheckConstraint("state IN ('held', 'released', 'refused')", name="state"),
+        CheckConstraint("(state = 'held') = (decided_at IS NULL)", name="decided_has_its_time"),
+        {"sqlite_strict": True},
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    reference: Mapped[str] = mapped_column(String(255), unique=True)
+    reason: Mapped[str] = mapped_column(String(255))
+    state: Mapped[str] = mapped_column(String(16))
+    # The campaign that it was meant for, or was released to.
+    campaign_id: Mapped[int | None] = mapped_column(ForeignKey("campaigns.id"))
+    donation_id: Mapped[str | None] = mapped_column(ForeignKey("donations.id"))
+    amount_minor: Mapped[int]
+    currency: Mapped[str] = mapped_column(String(3))
+    paid_at: Mapped[datetime]
+    seen_at: Mapped[datetime]
+    decided_at: Mapped[datetime | None]
+
+
+class ReconcileCursor(Base):
+    """Up to when Stripe's events have been gone through."""
+
+    __tablename__ = "reconcile_cursors"
+
+    name: Mapped[str] = mapped_column(String(32), primary_key=True)
+    reached_at: Mapped[datetime]
 
 
 class InboxEvent(Base):

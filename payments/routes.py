@@ -19,11 +19,11 @@ from campaigns.labels import money_label
 from campaigns.models import Campaign, CampaignState
 from campaigns.progress import read_all_progress, read_history, read_progress
 from core.clock import now
-from core.db import db, read_session
+from core.db import db, in_transaction, read_session
 from core.errors import NotFound
 from core.money import to_major
 from core.web import PAGE_POLICY, settings
-from payments.books import apply_facts, gather_facts
+from payments.books import Occasion, apply_facts
 from payments.donating import checkout_request, counted_minor, find_donation, start_donation
 from payments.errors import (
     GatewayRefused,
@@ -31,6 +31,7 @@ from payments.errors import (
     PaymentsNotSetUp,
     UntrustedEvent,
 )
+from payments.facts import gather_for_checkout
 from payments.forms import DonateForm, FormView, first_errors, form_view
 from payments.gateway import Event, Gateway
 from payments.inbox import accept_event, work_event
@@ -171,9 +172,7 @@ def stripe_webhook() -> tuple[Response, int]:
     except UntrustedEvent as error:
         current_app.logger.warning("webhook refused: %s", error.message)
         return _json({"error": {"code": error.code, "message": error.message}}), 400
-    session = db.session
-    is_new = accept_event(session, event, now=now())
-    session.commit()
+    is_new = in_transaction(open_session, lambda session: accept_event(session, event, now=now()))
     response = _json({"received": True})
     app, clock = current_app._get_current_object(), now  # type: ignore[attr-defined] # noqa: SLF001 - Flask's documented way
 
@@ -267,11 +266,10 @@ def _ask_again(session: Session, donation: Donation) -> None:
         return
     session.rollback()  # no transaction stays open while we wait for Stripe
     try:
-        facts = gather_facts(gateway, checkout_id=checkout_id)
+        facts = gather_for_checkout(gateway, checkout_id)
     except (GatewayUnavailable, GatewayRefused) as error:
         current_app.logger.warning("thanks page of %s: %s", donation.id, error)
         return
-    apply_facts(
-        session, facts, livemode=settings().livemode, cause=f"thanks:{checkout_id}", now=now()
-    )
+    occasion = Occasion(cause=f"thanks:{checkout_id}", livemode=settings().livemode, now=now())
+    apply_facts(session, facts, occasion)
     session.commit()

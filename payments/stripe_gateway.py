@@ -1,29 +1,45 @@
-"""The one module that imports `stripe`: our words to its API, and its objects to our words."""
+"""Our words to Stripe's API. This module and `stripe_events` are all that imports the SDK."""
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 from core.settings import Settings
-from payments.errors import GatewayRefused, GatewayUnavailable, UntrustedEvent
-from payments.gateway import API_VERSION, Checkout, CheckoutRequest, Event, Payment, Refund
+from payments import stripe_events
+from payments.errors import GatewayRefused, GatewayUnavailable
+from payments.gateway import (
+    API_VERSION,
+    Checkout,
+    CheckoutRequest,
+    Dispute,
+    Event,
+    Invoice,
+    Payment,
+    Refund,
+    Subscription,
+)
+from payments.stripe_objects import (
+    checkout_from,
+    dispute_from,
+    id_of,
+    invoice_from,
+    payment_from,
+    refund_from,
+    subscription_from,
+)
 
 if TYPE_CHECKING:
-    from stripe import StripeClient, StripeObject
+    from stripe import ListObject, StripeClient
 
 TIMEOUT_SECONDS = 10
 NETWORK_RETRIES = 2
-SIGNATURE_TOLERANCE_SECONDS = 300
-# Clocks of two machines differ a little; a timestamp further ahead than this was made up.
-CLOCK_SKEW_SECONDS = 10
-MOST_REFUNDS = 1000
+PAGE_SIZE = 100
+# More refunds, disputes or payments of one thing than this mean that something is wrong.
+MOST_PARTS = 1000
 _STRIPE_CHECKOUT = "https://checkout.stripe.com"
-_TIMESTAMP = re.compile(r"(?:^|,)t=(\d{1,12})(?:,|$)", re.ASCII)
 T = TypeVar("T")
 
 
@@ -43,114 +59,121 @@ class StripeGateway:
 
     def create_checkout(self, request: CheckoutRequest) -> Checkout:
         """Open a Checkout Session. One donation, one key, one session."""
-        metadata = {"donation": request.donation_id, "campaign": request.campaign_slug}
-        params: dict[str, Any] = {
-            "mode": "payment",
-            "submit_type": "donate",
-            "line_items": [
-                {
-                    "quantity": 1,
-                    "price_data": {
-                        "currency": request.currency.lower(),
-                        "unit_amount": request.amount_minor,
-                        "product_data": {"name": request.label},
-                    },
-                }
-            ],
-            "client_reference_id": request.donation_id,
-            # Metadata is not inherited: each object that we may meet later carries its own.
-            "metadata": metadata,
-            "payment_intent_data": {"metadata": metadata},
-            "success_url": request.success_url,
-            "cancel_url": request.cancel_url,
-            "expires_at": int(request.expires_at.timestamp()),
-        }
-        if request.email:
-            params["customer_email"] = request.email
+        params = _checkout_params(request)
         session = self._call(
             lambda client: client.v1.checkout.sessions.create(
                 params,  # type: ignore[arg-type] # a plain dict of the documented shape
                 {"idempotency_key": f"checkout-{request.donation_id}"},
             )
         )
-        return _checkout(session)
+        return checkout_from(session)
 
     def checkout(self, checkout_id: str) -> Checkout:
         """Fetch a Checkout Session."""
-        return _checkout(
+        return checkout_from(
             self._call(lambda client: client.v1.checkout.sessions.retrieve(checkout_id))
         )
 
     def payment(self, payment_id: str) -> Payment:
-        """Fetch a payment intent with its latest charge."""
-        return _payment(
+        """Fetch a payment intent with its latest charge and what that cost."""
+        return payment_from(
             self._call(
                 lambda client: client.v1.payment_intents.retrieve(
-                    payment_id, {"expand": ["latest_charge"]}
+                    payment_id, {"expand": ["latest_charge.balance_transaction"]}
                 )
             )
         )
 
     def refunds(self, payment_id: str) -> Sequence[Refund]:
         """Fetch all refunds of a payment intent."""
+        found = self._parts(
+            lambda client: client.v1.refunds.list(
+                {"payment_intent": payment_id, "limit": PAGE_SIZE}
+            )
+        )
+        return [refund_from(refund) for refund in found]
 
-        def fetch(client: StripeClient) -> list[StripeObject]:
-            page = client.v1.refunds.list({"payment_intent": payment_id, "limit": 100})
-            found: list[StripeObject] = []
-            for refund in page.auto_paging_iter():
-                found.append(refund)
-                if len(found) > MOST_REFUNDS:
-                    raise GatewayRefused(f"{payment_id} has more than {MOST_REFUNDS} refunds")
-            return found
+    def disputes(self, payment_id: str) -> Sequence[Dispute]:
+        """Fetch all disputes of a payment intent."""
+        found = self._parts(
+            lambda client: client.v1.disputes.list(
+                {"payment_intent": payment_id, "limit": PAGE_SIZE}
+            )
+        )
+        return [dispute_from(dispute) for dispute in found]
 
-        return [
-            Refund(id=refund["id"], status=refund["status"], amount_minor=refund["amount"])
-            for refund in self._call(fetch)
-        ]
+    def subscription(self, subscription_id: str) -> Subscription:
+        """Fetch a subscription."""
+        return subscription_from(
+            self._call(lambda client: client.v1.subscriptions.retrieve(subscription_id))
+        )
+
+    def invoice(self, invoice_id: str) -> Invoice:
+        """Fetch an invoice and its payments, which since *basil* are objects of their own."""
+        invoice = self._call(lambda client: client.v1.invoices.retrieve(invoice_id))
+        payments = self._parts(
+            lambda client: client.v1.invoice_payments.list(
+                {"invoice": invoice_id, "limit": PAGE_SIZE}
+            )
+        )
+        return invoice_from(invoice, payments)
+
+    def invoice_of(self, payment_id: str) -> Invoice | None:
+        """Fetch the invoice that a payment intent paid, which the intent itself does not name."""
+        found = self._parts(
+            lambda client: client.v1.invoice_payments.list(
+                {"payment": {"type": "payment_intent", "payment_intent": payment_id}}
+            )
+        )
+        invoice_id = id_of(found[0]["invoice"]) if found else None
+        return self.invoice(invoice_id) if invoice_id else None
+
+    def events(self, since: datetime) -> Iterator[Event]:
+        """List the events since then, the newest first."""
+        query: Any = {"created": {"gte": int(since.timestamp())}, "limit": PAGE_SIZE}
+        for event in self._all(lambda client: client.v1.events.list(query)):
+            yield self.parse_event(str(event).encode())
+
+    def payment_ids(self, since: datetime) -> Iterator[str]:
+        """List the payments that were begun, refunded or disputed since then."""
+        query: Any = {"created": {"gte": int(since.timestamp())}, "limit": PAGE_SIZE}
+        for intent in self._all(lambda client: client.v1.payment_intents.list(query)):
+            yield intent["id"]
+        for refund in self._all(lambda client: client.v1.refunds.list(query)):
+            if (payment_id := id_of(refund["payment_intent"])) is not None:
+                yield payment_id
+        for dispute in self._all(lambda client: client.v1.disputes.list(query)):
+            if (payment_id := id_of(dispute["payment_intent"])) is not None:
+                yield payment_id
 
     def read_event(self, body: bytes, signature: str, *, now: datetime) -> Event:
-        """Verify the raw body of a webhook call by each of our secrets, and read it.
-
-        Stripe's scheme: https://docs.stripe.com/webhooks#verify-manually. Beyond the SDK's
-        check, a timestamp of the future is refused, and a signature that is not ASCII is
-        simply wrong.
-        """
-        from stripe import SignatureVerificationError, WebhookSignature
-
-        stated = _TIMESTAMP.search(signature)
-        if not signature.isascii() or stated is None:
-            raise UntrustedEvent("The signature is missing or malformed.")
-        age_seconds = int(now.timestamp()) - int(stated[1])
-        if not -CLOCK_SKEW_SECONDS <= age_seconds <= SIGNATURE_TOLERANCE_SECONDS:
-            raise UntrustedEvent("The signature is too old, or of the future.")
-        try:
-            text = body.decode()
-        except UnicodeDecodeError:
-            raise UntrustedEvent("The body is not UTF-8.") from None
-        for secret in self._settings.stripe_webhook_secret:
-            try:
-                WebhookSignature.verify_header(text, signature, secret.get_secret_value())
-            except SignatureVerificationError:
-                continue
-            return self.parse_event(body)
-        raise UntrustedEvent("The signature does not match.")
+        """Verify the raw body of a webhook call by each of our secrets, and read it."""
+        stripe_events.check_timestamp(signature, now=now)
+        secrets = [secret.get_secret_value() for secret in self._settings.stripe_webhook_secret]
+        stripe_events.check_signature(body, signature, secrets)
+        return self.parse_event(body)
 
     def parse_event(self, body: bytes) -> Event:
         """Read an event's body; raise UntrustedEvent where it is none."""
-        try:
-            payload = json.loads(body, parse_constant=_refuse_constant)
-            event = _event(payload, body)
-        except (
-            ValueError,
-            LookupError,
-            TypeError,
-            AttributeError,
-            OverflowError,
-            OSError,  # a time that the machine's calendar does not reach
-            RecursionError,
-        ):
-            raise UntrustedEvent("The body is not an event.") from None
-        return event
+        return stripe_events.parse_event(body)
+
+    def _parts(self, ask: Callable[[StripeClient], ListObject[Any]]) -> list[Any]:
+        """Fetch all pages of a list that is short by its nature."""
+        found: list[Any] = []
+        for part in self._all(ask):
+            found.append(part)
+            if len(found) > MOST_PARTS:
+                raise GatewayRefused(f"a list of more than {MOST_PARTS} objects")
+        return found
+
+    def _all(self, ask: Callable[[StripeClient], ListObject[Any]]) -> Iterator[Any]:
+        """Walk all pages of a list, each call with its errors in our words."""
+        page = self._call(ask)
+        while True:
+            yield from page.data
+            if not page.has_more:
+                return
+            page = self._call(lambda _, page=page: page.next_page())  # type: ignore[misc]
 
     def _call(self, ask: Callable[[StripeClient], T]) -> T:
         import stripe
@@ -193,72 +216,31 @@ def trusted_checkout_url(url: str, origin: str) -> str:
     return url
 
 
-def _checkout(session: StripeObject) -> Checkout:
-    return Checkout(
-        id=session["id"],
-        url=session["url"],
-        status=session["status"],
-        paid=session["payment_status"] == "paid",
-        payment_id=_id(session["payment_intent"]),
-        donation_id=_metadata(session).get("donation"),
-    )
-
-
-def _payment(intent: StripeObject) -> Payment:
-    charge = intent["latest_charge"]
-    billing = charge["billing_details"] if charge is not None else None
-    return Payment(
-        id=intent["id"],
-        status=intent["status"],
-        received_minor=intent["amount_received"],
-        currency=intent["currency"].upper(),
-        livemode=intent["livemode"],
-        donation_id=_metadata(intent).get("donation"),
-        paid_at=None if charge is None else datetime.fromtimestamp(charge["created"], UTC),
-        email=billing["email"] if billing is not None else None,
-        name=billing["name"] if billing is not None else None,
-    )
-
-
-def _metadata(source: StripeObject) -> dict[str, str]:
-    metadata = source["metadata"]
-    return {} if metadata is None else dict(metadata.to_dict())
-
-
-def _id(value: Any) -> str | None:
-    """Return the id of something that Stripe tells as an id or, expanded, as the thing."""
-    if value is None or isinstance(value, str):
-        return value
-    return str(value["id"])
-
-
-def _event(payload: Any, body: bytes) -> Event:
-    """Read an event's parts; whatever is not as it must be raises, one way or another."""
-    subject = payload["data"]["object"]
-    parts = (payload["id"], payload["type"], payload.get("api_version") or "", subject.get("id"))
-    if payload["object"] != "event" or not parts[0].startswith("evt_"):
-        raise ValueError("not an event")
-    if not all(isinstance(part, str) and "\0" not in part for part in parts if part is not None):
-        raise TypeError("an event's parts are text")
-    if not isinstance(payload["livemode"], bool):
-        raise TypeError("livemode is true or false")
-    return Event(
-        id=payload["id"][:255],
-        type=payload["type"][:100],
-        api_version=(payload.get("api_version") or "")[:64] or None,
-        livemode=payload["livemode"],
-        occurred_at=datetime.fromtimestamp(int(payload["created"]), UTC),
-        object_id=subject.get("id"),
-        payment_id=_payment_of(subject),
-        body=body,
-    )
-
-
-def _payment_of(subject: dict[str, Any]) -> str | None:
-    if subject.get("object") == "payment_intent":
-        return _id(subject["id"])
-    return _id(subject.get("payment_intent"))
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")
+def _checkout_params(request: CheckoutRequest) -> dict[str, Any]:
+    """Return the parameters of a session; the same request always gives the same ones."""
+    recurring = request.frequency != "once"
+    # Metadata is not inherited: each object that we may meet later carries its own.
+    metadata = {"donation": request.donation_id, "campaign": request.campaign_slug}
+    price: dict[str, Any] = {
+        "currency": request.currency.lower(),
+        "unit_amount": request.amount_minor,
+        "product_data": {"name": request.label},
+    }
+    params: dict[str, Any] = {
+        "mode": "subscription" if recurring else "payment",
+        "submit_type": "donate",
+        "line_items": [{"quantity": 1, "price_data": price}],
+        "client_reference_id": request.donation_id,
+        "metadata": metadata,
+        "success_url": request.success_url,
+        "cancel_url": request.cancel_url,
+        "expires_at": int(request.expires_at.timestamp()),
+    }
+    if recurring:
+        price["recurring"] = {"interval": request.frequency}
+        params["subscription_data"] = {"metadata": metadata}
+    else:
+        params["payment_intent_data"] = {"metadata": metadata}
+    if request.email:
+        params["customer_email"] = request.email
+    return params

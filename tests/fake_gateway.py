@@ -9,7 +9,7 @@ import hashlib
 import hmac
 import itertools
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -17,19 +17,58 @@ from typing import Any
 from core.clock import Clock
 from core.settings import Settings
 from payments.errors import GatewayRefused, GatewayUnavailable
-from payments.gateway import API_VERSION, Checkout, CheckoutRequest, Event, Payment, Refund
+from payments.gateway import (
+    API_VERSION,
+    Checkout,
+    CheckoutRequest,
+    Dispute,
+    Event,
+    Invoice,
+    Payment,
+    Refund,
+    Subscription,
+)
 from payments.stripe_gateway import StripeGateway
 
 ORIGIN = "https://checkout.stripe.com"
 WEBHOOK_SECRET = "whsec_test"
 
 
+_KINDS = {
+    "cs": "checkout.session",
+    "pi": "payment_intent",
+    "ch": "charge",
+    "re": "refund",
+    "dp": "dispute",
+    "in": "invoice",
+    "sub": "subscription",
+    "cus": "customer",
+}
+
+
+@dataclass
+class _Paid:
+    """A payment, and what takes from it."""
+
+    payment: Payment
+    refunds: list[Refund] = field(default_factory=list)
+    disputes: list[Dispute] = field(default_factory=list)
+
+
 @dataclass
 class _Sale:
+    """A session for a donation; its payment is among the paid ones."""
+
     request: CheckoutRequest
     checkout: Checkout
-    payment: Payment | None = None
-    refunds: list[Refund] = field(default_factory=list)
+
+
+@dataclass
+class _Plan:
+    """A subscription, its invoices, and what paid them."""
+
+    subscription: Subscription
+    invoices: list[Invoice] = field(default_factory=list)
 
 
 class FakeGateway:
@@ -49,6 +88,9 @@ class FakeGateway:
         self._reader = StripeGateway(settings)
         self._numbers = itertools.count(1)
         self._sales: dict[str, _Sale] = {}  # by donation
+        self._paid: dict[str, _Paid] = {}
+        self._plans: dict[str, _Plan] = {}
+        self.listed_events: list[bytes] = []  # what Stripe's event list holds, the newest first
 
     @property
     def checkout_origin(self) -> str:
@@ -81,13 +123,48 @@ class FakeGateway:
 
     def payment(self, payment_id: str) -> Payment:
         self._called("payment")
-        payment = self._of_payment(payment_id).payment
-        assert payment is not None
-        return payment
+        return self._of_payment(payment_id).payment
 
     def refunds(self, payment_id: str) -> Sequence[Refund]:
         self._called("refunds")
         return list(self._of_payment(payment_id).refunds)
+
+    def disputes(self, payment_id: str) -> Sequence[Dispute]:
+        self._called("disputes")
+        return list(self._of_payment(payment_id).disputes)
+
+    def subscription(self, subscription_id: str) -> Subscription:
+        self._called("subscription")
+        return self._plans[subscription_id].subscription
+
+    def invoice(self, invoice_id: str) -> Invoice:
+        self._called("invoice")
+        for plan in self._plans.values():
+            for invoice in plan.invoices:
+                if invoice.id == invoice_id:
+                    return invoice
+        raise GatewayRefused(f"Stripe refused the call: resource_missing: {invoice_id}")
+
+    def invoice_of(self, payment_id: str) -> Invoice | None:
+        self._called("invoice_of")
+        for plan in self._plans.values():
+            for invoice in plan.invoices:
+                if payment_id in invoice.payment_ids:
+                    return invoice
+        return None
+
+    def events(self, since: datetime) -> Iterator[Event]:
+        self._called("events")
+        for body in self.listed_events:
+            event = self.parse_event(body)
+            if event.occurred_at >= since.replace(microsecond=0):
+                yield event
+
+    def payment_ids(self, since: datetime) -> Iterator[str]:
+        self._called("payment_ids")
+        for paid in self._paid.values():
+            if (paid.payment.paid_at or since) >= since:
+                yield paid.payment.id
 
     def read_event(self, body: bytes, signature: str, *, now: datetime) -> Event:
         return self._reader.read_event(body, signature, now=now)
@@ -110,7 +187,7 @@ class FakeGateway:
         sale = self._of_checkout(checkout_id)
         succeeded = status == "succeeded"
         payment_id = sale.checkout.payment_id or f"pi_{next(self._numbers)}"
-        sale.payment = Payment(
+        payment = Payment(
             id=payment_id,
             status=status,
             received_minor=sale.request.amount_minor if succeeded else 0,
@@ -124,14 +201,107 @@ class FakeGateway:
         sale.checkout = replace(
             sale.checkout, status="complete", url=None, paid=succeeded, payment_id=payment_id
         )
-        return sale.payment
+        self._paid.setdefault(payment_id, _Paid(payment)).payment = payment
+        return payment
+
+    def subscribe(self, checkout_id: str, *, paid_at: datetime | None = None) -> Payment:
+        """Pay a session for a recurring gift: a subscription, its first invoice, its payment."""
+        sale = self._of_checkout(checkout_id)
+        number = next(self._numbers)
+        plan = self._plans[f"sub_{number}"] = _Plan(
+            Subscription(
+                id=f"sub_{number}",
+                status="active",
+                donation_id=sale.request.donation_id,
+                customer_id=f"cus_{number}",
+                interval=sale.request.frequency,
+                amount_minor=sale.request.amount_minor,
+                currency=sale.request.currency,
+                cancel_at=None,
+                renews_at=None,
+            )
+        )
+        payment = self._invoice(plan, paid_at or self._clock.now())
+        sale.checkout = replace(
+            sale.checkout,
+            status="complete",
+            url=None,
+            paid=True,
+            subscription_id=plan.subscription.id,
+            invoice_id=plan.invoices[0].id,
+        )
+        return payment
+
+    def renew(self, subscription_id: str, *, paid_at: datetime | None = None) -> Payment:
+        """Let a subscription take its next payment."""
+        return self._invoice(self._plans[subscription_id], paid_at or self._clock.now())
+
+    def change_subscription(self, subscription_id: str, **changes: Any) -> Subscription:
+        """Let Stripe or the donor change a subscription: its status, its end."""
+        plan = self._plans[subscription_id]
+        plan.subscription = replace(plan.subscription, **changes)
+        return plan.subscription
+
+    def _invoice(self, plan: _Plan, paid_at: datetime) -> Payment:
+        payment = self.foreign_payment(
+            plan.subscription.amount_minor, plan.subscription.currency, paid_at=paid_at
+        )
+        plan.invoices.append(
+            Invoice(
+                id=f"in_{next(self._numbers)}",
+                subscription_id=plan.subscription.id,
+                is_first=not plan.invoices,
+                payment_ids=(payment.id,),
+            )
+        )
+        return payment
+
+    def foreign_payment(
+        self, amount_minor: int, currency: str = "USD", *, paid_at: datetime | None = None
+    ) -> Payment:
+        """Take money that names no donation: a shop's, or a renewal's."""
+        payment = Payment(
+            id=f"pi_{next(self._numbers)}",
+            status="succeeded",
+            received_minor=amount_minor,
+            currency=currency,
+            livemode=self.livemode,
+            donation_id=None,
+            paid_at=paid_at or self._clock.now(),
+            email=None,
+            name=None,
+        )
+        self._paid[payment.id] = _Paid(payment)
+        return payment
+
+    def dispute(
+        self, payment_id: str, amount_minor: int | None = None, *, withdrawn: bool = True
+    ) -> Dispute:
+        """Let a bank ask for the money back; an inquiry withdraws nothing."""
+        sale = self._of_payment(payment_id)
+        dispute = Dispute(
+            id=f"dp_{next(self._numbers)}",
+            status="needs_response" if withdrawn else "warning_needs_response",
+            amount_minor=sale.payment.received_minor if amount_minor is None else amount_minor,
+            withdrawn=withdrawn,
+        )
+        sale.disputes.append(dispute)
+        return dispute
+
+    def change_dispute(self, dispute_id: str, **changes: Any) -> Dispute:
+        """Let a dispute be won, lost, reinstated."""
+        for sale in self._paid.values():
+            for place, dispute in enumerate(sale.disputes):
+                if dispute.id == dispute_id:
+                    sale.disputes[place] = changed = replace(dispute, **changes)
+                    return changed
+        raise AssertionError(f"no dispute {dispute_id}")
 
     def change_payment(self, payment_id: str, **changes: Any) -> Payment:
         """Make a payment other than it was asked for: its currency, its amount, its mode."""
-        sale = self._of_payment(payment_id)
-        assert sale.payment is not None
-        sale.payment = replace(sale.payment, **changes)
-        return sale.payment
+        paid = self._of_payment(payment_id)
+        paid.payment = replace(paid.payment, **changes)
+        return paid.payment
 
     def expire(self, checkout_id: str) -> Checkout:
         """Let a session's time run out."""
@@ -144,7 +314,6 @@ class FakeGateway:
     ) -> Refund:
         """Give a payment back, whole or in part."""
         sale = self._of_payment(payment_id)
-        assert sale.payment is not None
         refund = Refund(
             id=f"re_{next(self._numbers)}",
             status=status,
@@ -155,7 +324,7 @@ class FakeGateway:
 
     def change_refund(self, refund_id: str, status: str) -> Refund:
         """Let a refund go through later, or fail."""
-        for sale in self._sales.values():
+        for sale in self._paid.values():
             for place, refund in enumerate(sale.refunds):
                 if refund.id == refund_id:
                     sale.refunds[place] = changed = replace(refund, status=status)
@@ -172,10 +341,8 @@ class FakeGateway:
         livemode: bool | None = None,
     ) -> bytes:
         """Return the body of an event about an object, as Stripe would send it now."""
-        kind = "checkout.session" if object_id.startswith("cs_") else "payment_intent"
+        kind = _KINDS[object_id.partition("_")[0]]
         subject: dict[str, Any] = {"id": object_id, "object": kind}
-        if object_id.startswith(("re_", "ch_")):
-            subject = {"id": object_id, "object": {"re": "refund", "ch": "charge"}[object_id[:2]]}
         if payment_id is not None:
             subject["payment_intent"] = payment_id
         body = {
@@ -208,11 +375,10 @@ class FakeGateway:
                 return sale
         raise GatewayRefused(f"Stripe refused the call: resource_missing: {checkout_id}")
 
-    def _of_payment(self, payment_id: str) -> _Sale:
-        for sale in self._sales.values():
-            if sale.payment is not None and sale.payment.id == payment_id:
-                return sale
-        raise GatewayRefused(f"Stripe refused the call: resource_missing: {payment_id}")
+    def _of_payment(self, payment_id: str) -> _Paid:
+        if payment_id not in self._paid:
+            raise GatewayRefused(f"Stripe refused the call: resource_missing: {payment_id}")
+        return self._paid[payment_id]
 
 
 def signed(body: bytes, *, at: datetime, secret: str = WEBHOOK_SECRET) -> dict[str, str]:

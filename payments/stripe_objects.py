@@ -1,0 +1,123 @@
+"""Stripe's objects to our words. Reads what the API returned; imports nothing of the SDK to run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from payments.gateway import Checkout, Dispute, Invoice, Payment, Refund, Subscription
+
+if TYPE_CHECKING:
+    from stripe import StripeObject
+
+
+def checkout_from(session: StripeObject) -> Checkout:
+    """Read a `checkout.session`."""
+    return Checkout(
+        id=session["id"],
+        url=session["url"],
+        status=session["status"],
+        paid=session["payment_status"] == "paid",
+        donation_id=metadata_of(session).get("donation"),
+        payment_id=id_of(session["payment_intent"]),
+        invoice_id=id_of(session["invoice"]),
+        subscription_id=id_of(session["subscription"]),
+    )
+
+
+def payment_from(intent: StripeObject) -> Payment:
+    """Read a `payment_intent` whose `latest_charge.balance_transaction` is expanded."""
+    charge = intent["latest_charge"]
+    billing = charge["billing_details"] if charge is not None else None
+    # Null until Stripe has settled the charge: unknown, which is not zero.
+    balance = charge["balance_transaction"] if charge is not None else None
+    return Payment(
+        id=intent["id"],
+        status=intent["status"],
+        received_minor=intent["amount_received"],
+        currency=intent["currency"].upper(),
+        livemode=intent["livemode"],
+        donation_id=metadata_of(intent).get("donation"),
+        paid_at=None if charge is None else instant_of(charge["created"]),
+        email=billing["email"] if billing is not None else None,
+        name=billing["name"] if billing is not None else None,
+        fee_minor=None if balance is None else balance["fee"],
+        net_minor=None if balance is None else balance["net"],
+        settlement_currency=None if balance is None else balance["currency"].upper(),
+    )
+
+
+def refund_from(refund: StripeObject) -> Refund:
+    """Read a `refund`."""
+    return Refund(id=refund["id"], status=refund["status"], amount_minor=refund["amount"])
+
+
+def dispute_from(dispute: StripeObject) -> Dispute:
+    """Read a `dispute`: its balance transactions tell whether the money is away.
+
+    A withdrawal takes (its amount is under zero), a reinstatement brings as much back. A dispute
+    that is won is over for us even where the money is still on its way.
+    """
+    moved = sum(transaction["amount"] for transaction in dispute["balance_transactions"])
+    return Dispute(
+        id=dispute["id"],
+        status=dispute["status"],
+        amount_minor=dispute["amount"],
+        withdrawn=moved < 0 and dispute["status"] != "won",
+    )
+
+
+def subscription_from(subscription: StripeObject) -> Subscription:
+    """Read a `subscription`; its one item holds the price and the end of what is paid."""
+    item = subscription["items"]["data"][0]
+    cancel_at = subscription["cancel_at"]
+    renews_at = item["current_period_end"] if "current_period_end" in item else None  # noqa: SIM401 - a StripeObject is no dict
+    return Subscription(
+        id=subscription["id"],
+        status=subscription["status"],
+        donation_id=metadata_of(subscription).get("donation"),
+        customer_id=id_of(subscription["customer"]) or "",
+        interval=item["price"]["recurring"]["interval"],
+        amount_minor=item["price"]["unit_amount"] * item["quantity"],
+        currency=item["price"]["currency"].upper(),
+        cancel_at=None if cancel_at is None else instant_of(cancel_at),
+        renews_at=None if renews_at is None else instant_of(renews_at),
+    )
+
+
+def invoice_from(invoice: StripeObject, payments: Iterable[StripeObject]) -> Invoice:
+    """Read an `invoice` and its `invoice_payment`s, of which those by Stripe that paid count."""
+    parent = invoice["parent"]
+    details = parent["subscription_details"] if parent is not None else None
+    paid = (
+        id_of(entry["payment"]["payment_intent"])
+        for entry in payments
+        if entry["status"] == "paid"
+        and entry["payment"]["type"] == "payment_intent"
+        and (entry["amount_paid"] or 0) > 0
+    )
+    return Invoice(
+        id=invoice["id"],
+        subscription_id=id_of(details["subscription"]) if details is not None else None,
+        is_first=invoice["billing_reason"] == "subscription_create",
+        payment_ids=tuple(payment_id for payment_id in paid if payment_id is not None),
+    )
+
+
+def metadata_of(source: StripeObject) -> dict[str, str]:
+    """Return an object's metadata."""
+    metadata = source["metadata"]
+    return {} if metadata is None else dict(metadata.to_dict())
+
+
+def id_of(value: Any) -> str | None:
+    """Return the id of something that Stripe tells as an id or, expanded, as the thing."""
+    if value is None or isinstance(value, str):
+        return value
+    return str(value["id"])
+
+
+def instant_of(seconds: int) -> datetime:
+    """Return the instant that Stripe writes as seconds of Unix time."""
+    return datetime.fromtimestamp(seconds, UTC)
