@@ -21,10 +21,10 @@ run: .venv/.installed ## Run the site on this machine, with a demo campaign (POR
 	@exec $(BIN)/python -m ops.development $(if $(PORT),--port $(PORT))
 
 test: setup lint types contracts ## Check everything that CI checks
-	$(BIN)/python -m pytest -n $(WORKERS) -m 'not slow'
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m 'not slow'
 
 test-long: setup ## Run the long tests too
-	$(BIN)/python -m pytest -n $(WORKERS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 setup: .venv/.installed-dev browser
 
