@@ -16,7 +16,7 @@ from pydantic_core import PydanticUndefined
 
 from core.settings import INSTANCE_PATH, Settings
 from ops.demo_data import SLUG
-from payments import inbox
+from payments.facts import HANDLED
 from payments.gateway import API_VERSION
 from widget.snippet import element_snippet
 
@@ -123,7 +123,7 @@ def test_the_webhook_is_pinned_to_our_version_and_sends_what_we_handle() -> None
     (events,) = blocks("text")
 
     assert f"API version **{API_VERSION}**" in README
-    assert set(events.split()) == inbox._OF_A_CHECKOUT | inbox._OF_A_PAYMENT  # noqa: SLF001 - not for others
+    assert set(events.split()) == HANDLED
 
 
 @only_sqlite
