@@ -175,6 +175,15 @@ def parse_amount(text: str, currency: str, *, locale: str) -> int:
     return amount_minor
 
 
+def typed_amount(amount_minor: int, currency: str, *, locale: str) -> str:
+    """Write an amount as people of `locale` type it into a form: `1234.50`, `1234,50`, `20`."""
+    major = to_major(amount_minor, currency)
+    digits = 0 if major == major.to_integral_value() else exponent(currency)
+    return format_decimal(
+        major, locale=locale, format="0" + _decimals(digits), decimal_quantization=False
+    )
+
+
 def _strip_currency(typed: str, currency: str, locale: str) -> str:
     for sign in (currency, currency.lower(), get_currency_symbol(currency, locale=locale)):
         if typed.startswith(sign):

@@ -22,6 +22,7 @@ from core.db import insert_if_absent
 from core.web import settings
 from ops.models import JobRun
 from payments.inbox import due_event_ids, work_event
+from payments.reconcile import reconcile
 from payments.routes import current_gateway, open_session
 
 log = logging.getLogger("goalpost.jobs")
@@ -57,6 +58,14 @@ def work_inbox() -> int:
     return len(due)
 
 
+def ask_stripe() -> None:
+    """Go through what happened at Stripe since the last time, in case a webhook was lost."""
+    gateway = current_gateway()
+    if gateway is not None:
+        found = reconcile(open_session, gateway, livemode=settings().livemode, now=now)
+        log.info("reconciled %s %s: %s new", found.looked_at, found.by, found.new)
+
+
 def audit() -> None:
     """Hold all totals against the ledger, once a day; log every difference as an error."""
     with open_session() as session:
@@ -74,6 +83,7 @@ JOBS: Mapping[str, tuple[Callable[[], object], timedelta]] = MappingProxyType(
     {
         "roll": (roll, timedelta(seconds=10)),
         "inbox": (work_inbox, timedelta(seconds=2)),
+        "reconcile": (ask_stripe, timedelta(hours=1)),
         "audit": (audit, timedelta(minutes=10)),
     }
 )

@@ -60,15 +60,24 @@ def hold(
     insert_if_absent(session, QuarantinedPayment, values, unique=("reference",))
 
 
+def find_held(session: Session, reference: str) -> Decision:
+    """Return held money, locked; raise NotFound, or Conflict where it was decided before."""
+    decision = find(session, reference)
+    if decision is None:
+        raise NotFound(f"{reference[:80]} is not in quarantine.")
+    if decision.state != QuarantineState.HELD:
+        raise Conflict(f"{reference} was {decision.state} before.")
+    return decision
+
+
 def release(
-    session: Session, reference: str, *, slug: str | None, site_livemode: bool, payment: Payment,
-    now: datetime,
-) -> Decision:  # fmt: skip
+    session: Session, payment: Payment, *, slug: str | None, site_livemode: bool, now: datetime
+) -> Decision:
     """Decide that held money counts, as a gift to the campaign it was meant for or that is named.
 
     The caller then applies the payment's facts. Raises Invalid where it can't ever count.
     """
-    decision = _held(session, reference)
+    decision = find_held(session, payment.id)
     if payment.livemode != site_livemode:
         raise Invalid("Test money and live money are never mixed: refuse it.")
     if slug is not None:
@@ -96,7 +105,7 @@ def release(
 
 def refuse(session: Session, reference: str, *, now: datetime) -> Decision:
     """Decide that held money never counts."""
-    decision = _held(session, reference)
+    decision = find_held(session, reference)
     decision.state = QuarantineState.REFUSED
     decision.decided_at = now
     session.flush()
@@ -138,12 +147,3 @@ def donation_for(
 def _paid_otherwise(session: Session, decision: Decision) -> bool:
     donation = session.get_one(Donation, decision.donation_id)
     return donation.reference not in {None, decision.reference}
-
-
-def _held(session: Session, reference: str) -> Decision:
-    decision = find(session, reference)
-    if decision is None:
-        raise NotFound(f"{reference[:80]} is not in quarantine.")
-    if decision.state != QuarantineState.HELD:
-        raise Conflict(f"{reference} was {decision.state} before.")
-    return decision

@@ -20,8 +20,8 @@ from campaigns.models import Campaign, CampaignState
 from campaigns.progress import read_all_progress, read_history, read_progress
 from core.clock import now
 from core.db import db, in_transaction, read_session
-from core.errors import NotFound
-from core.money import to_major
+from core.errors import Invalid, NotFound
+from core.money import parse_amount, typed_amount
 from core.web import PAGE_POLICY, settings
 from payments.books import Occasion, apply_facts
 from payments.donating import checkout_request, counted_minor, find_donation, start_donation
@@ -85,6 +85,7 @@ def campaign_page(slug: str) -> Response:
     session = read_session()
     campaign = find_campaign(session, slug)
     values: MultiDict[str, str] = MultiDict(request.args)
+    values["amount"] = _amount_of_link(campaign, request.args.get("amount", ""))
     if "donation" in request.args:  # back from Stripe's page, without having paid
         values = _values_of(session, campaign, request.args["donation"])
     return _page(session, campaign, _form_view(campaign, values), HTTPStatus.OK)
@@ -223,15 +224,22 @@ def _page(session: Session, campaign: Campaign, view: FormView, status: HTTPStat
     return response
 
 
+def _amount_of_link(campaign: Campaign, amount: str) -> str:
+    """Return a link's amount, written as machines do (`2.5`), as the form's reader types it."""
+    try:
+        amount_minor = parse_amount(amount, campaign.currency, locale="en")
+    except Invalid:
+        return amount
+    return typed_amount(amount_minor, campaign.currency, locale=campaign.locale)
+
+
 def _values_of(session: Session, campaign: Campaign, donation_id: str) -> MultiDict[str, str]:
     """Return what a donor who came back had chosen; nothing that tells who it is."""
     donation = find_donation(session, campaign, donation_id)
     if donation is None:
         return MultiDict()
-    amount = to_major(donation.amount_minor, donation.currency)
-    whole = amount == amount.to_integral_value()
     typed = {
-        "amount": str(int(amount)) if whole else str(amount),
+        "amount": typed_amount(donation.amount_minor, donation.currency, locale=campaign.locale),
         "source": donation.source or "",
         "slot": donation.slot or "",
     }

@@ -1,15 +1,14 @@
-"""Stripe's events: whose signature is good, and what a body says.
+"""Stripe's events: when they were signed, and what a body says.
 
-The scheme: https://docs.stripe.com/webhooks#verify-manually. The SDK's check of the signature is
-used; what it leaves open (timestamps of the future, signatures that are not ASCII, empty
-secrets) is closed here and in `core.settings`.
+The scheme: https://docs.stripe.com/webhooks#verify-manually. The SDK checks the signature (in
+`payments.stripe_gateway`); what it leaves open, timestamps of the future and signatures that
+are not ASCII, is closed here.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -31,23 +30,6 @@ def check_timestamp(signature: str, *, now: datetime) -> None:
     age_seconds = int(now.timestamp()) - int(stated[1])
     if not -CLOCK_SKEW_SECONDS <= age_seconds <= SIGNATURE_TOLERANCE_SECONDS:
         raise UntrustedEvent("The signature is too old, or of the future.")
-
-
-def check_signature(body: bytes, signature: str, secrets: Sequence[str]) -> None:
-    """Refuse a body that none of our secrets signed."""
-    from stripe import SignatureVerificationError, WebhookSignature
-
-    try:
-        text = body.decode()
-    except UnicodeDecodeError:
-        raise UntrustedEvent("The body is not UTF-8.") from None
-    for secret in secrets:
-        try:
-            WebhookSignature.verify_header(text, signature, secret)
-        except SignatureVerificationError:
-            continue
-        return
-    raise UntrustedEvent("The signature does not match.")
 
 
 def parse_event(body: bytes) -> Event:

@@ -9,6 +9,8 @@ from flask import Flask
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from campaigns.adjustments import list_adjustments
+from campaigns.audit import verify_ledger
 from campaigns.models import Campaign, CampaignTier, Period
 from campaigns.periods import (
     current_period,
@@ -17,6 +19,7 @@ from campaigns.periods import (
     roll_campaign,
 )
 from campaigns.progress import read_history, read_progress
+from core.clock import MovableClock
 from core.db import db
 
 BOUNDARY = datetime(2021, 6, 1, 4, tzinfo=UTC)  # midnight in New York
@@ -141,3 +144,22 @@ def test_reading_after_the_boundary_does_not_wait_for_the_roll(
     assert shown(BOUNDARY) == ("0 $", "JUNE 2021")
     (may,) = read_history(session, "support-us", now=BOUNDARY)
     assert (may.period.label, may.raised_label, may.as_closed_minor) == ("MAY 2021", "520 $", None)
+
+
+def test_adjustments_explain_the_whole_difference(
+    session: Session, campaign: Campaign, give: Callable[..., object], clock: MovableClock
+) -> None:
+    give(campaign, 52_000)
+    roll_campaign(session, campaign.id, now=BOUNDARY)
+    session.commit()
+    assert list_adjustments(session, "support-us") == []
+    may = clock.now()
+    clock.set(BOUNDARY + timedelta(days=3))
+    give(campaign, 1_000, may)
+    (adjustment,) = list_adjustments(session, "support-us", period_key="2021-05")
+    assert (adjustment.amount_minor, adjustment.posted_at) == (1_000, clock.now())
+    assert list_adjustments(session, "support-us", period_key="2021-06") == []
+    assert verify_ledger(session).differences == ()
+    session.execute(update(Period).values(as_closed_minor=1).where(Period.key == "2021-05"))
+    (difference,) = verify_ledger(session).differences
+    assert difference.figure == "as closed and adjusted"

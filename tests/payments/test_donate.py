@@ -273,3 +273,14 @@ def test_oversize_form_is_refused(client: FlaskClient, session: Session) -> None
     response = give_online(client, amount="20", message="x" * 300_000)
     assert response.status_code == 413
     assert donations(session) == []
+
+
+def test_amount_is_filled_in_as_the_campaigns_language_types_it(
+    client: FlaskClient, session: Session, make_campaign: MakeCampaign
+) -> None:
+    make_campaign(slug="hilf", locale="de", currency="EUR", money_format=None)
+    fields = open_form(client, "hilf", amount="2.5")
+    assert fields["amount"] == "2,50"
+    assert client.post("/c/hilf/donate", data=fields).status_code == 303
+    (donation,) = donations(session)
+    assert open_form(client, "hilf", donation=donation.id)["amount"] == "2,50"

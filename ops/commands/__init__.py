@@ -1,0 +1,27 @@
+"""The command line: each command parses, calls one service, commits once, and prints."""
+
+from __future__ import annotations
+
+from flask import Flask
+
+from ops.commands.books import ledger, quarantine
+from ops.commands.campaigns import campaigns
+from ops.commands.donations import donations
+from ops.commands.site import demo, doctor, scheduler
+from ops.commands.stripe import inbox, stripe
+
+
+def init_app(app: Flask) -> None:
+    """Register the commands."""
+    for command in (
+        campaigns,
+        donations,
+        ledger,
+        quarantine,
+        inbox,
+        stripe,
+        scheduler,
+        doctor,
+        demo,
+    ):
+        app.cli.add_command(command)

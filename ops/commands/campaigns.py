@@ -1,0 +1,134 @@
+"""`campaigns create|publish|list|roll`."""
+
+from __future__ import annotations
+
+import click
+from flask.cli import AppGroup
+
+from campaigns.catalog import (
+    NewCampaign,
+    create_campaign,
+    find_campaign,
+    list_campaigns,
+    publish_campaign,
+)
+from campaigns.labels import money_label
+from campaigns.models import Campaign, CampaignState
+from campaigns.periods import due_campaign_ids, roll_campaign
+from campaigns.progress import read_progress
+from core.clock import now
+from core.db import db, read_session
+from core.money import known_currency, parse_amount
+from core.web import settings
+from ops import jobs
+from ops.commands.printing import PLAIN, sentences, table
+
+campaigns = AppGroup("campaigns", help="Create, list and roll campaigns.")
+
+
+@campaigns.command("create")
+@click.argument("slug")
+@click.option("--title", required=True, help="What readers see, as in “Support us”.")
+@click.option("--currency", required=True, help="ISO 4217 code, as in USD.")
+@click.option("--timezone", required=True, help="IANA zone in which months begin.")
+@click.option("--tier", "tiers", multiple=True, help="A goal on the bar; repeat for more.")
+@click.option("--money-format", help="As in '{amount} {symbol}'; else the locale decides.")
+@click.option("--locale", default="en", show_default=True, help="Language of the labels.")
+@click.option("--description", default="", help="What the money is for.")
+@click.option("--draft", is_flag=True, help="Keep it unseen until `campaigns publish`.")
+@sentences
+def create(
+    slug: str,
+    *,
+    title: str,
+    currency: str,
+    timezone: str,
+    tiers: tuple[str, ...],
+    money_format: str | None,
+    locale: str,
+    description: str,
+    draft: bool,
+) -> None:
+    """Create a campaign and its first period."""
+    code = known_currency(currency)
+    new = NewCampaign(
+        slug=slug,
+        title=title,
+        currency=code,
+        timezone=timezone,
+        tiers_minor=tuple(parse_amount(tier, code, locale=PLAIN) for tier in tiers),
+        money_format=money_format,
+        locale=locale,
+        description=description,
+        draft=draft,
+    )
+    campaign = create_campaign(db.session, new, now=now())
+    db.session.commit()
+    click.echo(f"Created {campaign.slug}: {settings().base_url}/c/{campaign.slug}")
+
+
+@campaigns.command("publish")
+@click.argument("slug")
+@sentences
+def publish(slug: str) -> None:
+    """Show a draft to the public."""
+    campaign = publish_campaign(db.session, slug)
+    db.session.commit()
+    click.echo(f"{campaign.slug} is {campaign.state}: {settings().base_url}/c/{campaign.slug}")
+
+
+@campaigns.command("list")
+@sentences
+def list_() -> None:
+    """List all campaigns, drafts too, with what the present period has raised."""
+    session = read_session()
+    rows = [("SLUG", "STATE", "PERIOD", "RAISED", "TIERS", "ZONE", "TITLE")]
+    for campaign in list_campaigns(session, drafts=True):
+        tiers = ", ".join(money_label(campaign, tier.amount_minor) for tier in campaign.tiers)
+        period, raised = _standing(campaign)
+        rows.append(
+            (
+                campaign.slug,
+                str(campaign.state),
+                period,
+                raised,
+                tiers or "none",
+                campaign.timezone,
+                campaign.title,
+            )
+        )
+    if len(rows) == 1:
+        click.echo("No campaign yet. Make one with `flask --app app campaigns create --help`.")
+        return
+    click.echo(table(rows))
+
+
+def _standing(campaign: Campaign) -> tuple[str, str]:
+    if campaign.state == CampaignState.DRAFT:
+        return "-", "-"
+    progress = read_progress(db.session, campaign.slug, now=now(), base_url=settings().base_url)
+    return progress.period.key, progress.raised_label
+
+
+@campaigns.command("roll")
+@click.option("--dry-run", is_flag=True, help="Say what would be closed, and change nothing.")
+@sentences
+def roll(*, dry_run: bool) -> None:
+    """Close every period that has ended and open the next one."""
+    if dry_run:
+        rolled = [
+            period
+            for campaign_id in due_campaign_ids(db.session, now=now())
+            for period in roll_campaign(db.session, campaign_id, now=now())
+        ]
+        db.session.rollback()
+    else:
+        rolled = jobs.roll()
+    verb = "Would close" if dry_run else "Closed"
+    for period in rolled:
+        label = money_label(
+            find_campaign(db.session, period.slug, drafts=True), period.as_closed_minor
+        )
+        click.echo(f"{verb} {period.slug} {period.key} at {label}; next is {period.opened_key}.")
+    if not rolled:
+        click.echo("Nothing to roll.")

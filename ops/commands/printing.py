@@ -1,0 +1,39 @@
+"""What the commands share: errors as sentences, and tables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import ParamSpec, TypeVar
+
+import click
+
+from core.errors import DomainError
+
+P = ParamSpec("P")
+R = TypeVar("R")
+# Amounts on the command line are plain numbers, whatever the campaign's language: 2500 or 20.50.
+PLAIN = "en"
+
+
+def sentences(command: Callable[P, R]) -> Callable[P, R]:
+    """Print a DomainError as one sentence, and leave with status 1."""
+
+    @wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return command(*args, **kwargs)
+        except DomainError as error:
+            raise click.ClickException(error.message) from None
+
+    return run
+
+
+def table(rows: Sequence[Sequence[str]]) -> str:
+    """Return rows as lines, each column as wide as its widest cell."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    """Return rows as lines, each column as wide as its widest cell."""
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    )

@@ -1,0 +1,150 @@
+"""`inbox list|retry` and `stripe reconcile|drift`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+
+import click
+from flask.cli import AppGroup
+
+from core.clock import now
+from core.db import db, read_session
+from core.errors import Invalid
+from core.money import format_money
+from core.web import settings
+from ops import jobs
+from ops.commands.printing import PLAIN, sentences, table
+from payments.drift import find_drift
+from payments.errors import PaymentsNotSetUp
+from payments.gateway import Gateway
+from payments.inbox import list_events, retry_events
+from payments.models import InboxState
+from payments.reconcile import reconcile
+from payments.routes import current_gateway, open_session
+
+inbox = AppGroup("inbox", help="See and retry Stripe's events.")
+stripe = AppGroup("stripe", help="Hold the books against Stripe.")
+DRIFT_DAYS = 90
+
+
+@inbox.command("list")
+@click.option("--state", type=click.Choice([state.value for state in InboxState]))
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 1000))
+@sentences
+def list_inbox(*, state: str | None, limit: int) -> None:
+    """List Stripe's events, the newest first, with what came of each."""
+    events = list_events(read_session(), state=InboxState(state) if state else None, limit=limit)
+    if not events:
+        click.echo("No events.")
+        return
+    rows = [("EVENT", "TYPE", "STATE", "TRIES", "RECEIVED", "OUTCOME")]
+    rows += [
+        (
+            event.event_id,
+            event.type,
+            str(event.state),
+            str(event.attempts),
+            f"{event.received_at:%F %T} UTC",
+            event.outcome or "",
+        )
+        for event in events
+    ]
+    click.echo(table(rows))
+
+
+@inbox.command("retry")
+@click.argument("event_id", required=False)
+@sentences
+def retry_inbox(event_id: str | None) -> None:
+    """Work failed events now, or the one that is named, whatever became of it before."""
+    count = retry_events(db.session, now=now(), event_id=event_id)
+    db.session.commit()
+    jobs.work_inbox()
+    click.echo(f"Tried {count} events again; `inbox list` shows what came of them.")
+
+
+@stripe.command("reconcile")
+@click.option("--since", help="From this day on (UTC): 2021-05-01. Else from where it ended last.")
+@sentences
+def reconcile_(since: str | None) -> None:
+    """Bring the books to what Stripe says, and report whatever still differs."""
+    gateway = _gateway()
+    with _progress("Asking Stripe") as step:
+        found = reconcile(
+            open_session,
+            gateway,
+            livemode=settings().livemode,
+            now=now,
+            since=_day(since) if since else None,
+            step=step,
+        )
+    click.echo(
+        f"Went through {found.looked_at} {found.by} since {found.since:%F %T} UTC:"
+        f" {found.new} new, {found.failed} failed."
+    )
+    if found.failed:
+        click.echo("What failed is tried again; `inbox list --state failed` shows it.")
+    _report_drift(gateway, found.since)
+
+
+@stripe.command("drift")
+@click.option("--since", help=f"From this day on (UTC); else the last {DRIFT_DAYS} days.")
+@sentences
+def drift(since: str | None) -> None:
+    """Compare the books with Stripe's, object by object; exit with 1 where they differ."""
+    _report_drift(_gateway(), _day(since) if since else now() - timedelta(days=DRIFT_DAYS))
+
+
+def _report_drift(gateway: Gateway, since: datetime) -> None:
+    with _progress("Comparing") as step:
+        found = list(find_drift(open_session, gateway, since=since, step=step))
+    if not found:
+        click.echo("No drift: our books equal Stripe's.")
+        return
+    rows: list[tuple[str, ...]] = [("OBJECT", "OURS", "STRIPE'S", "DIFFERENCE")]
+    rows += [
+        (
+            row.reference,
+            *(
+                format_money(amount_minor, row.currency, locale=PLAIN)
+                for amount_minor in (row.ours_minor, row.stripes_minor, row.difference_minor)
+            ),
+        )
+        for row in found
+    ]
+    click.echo(table(rows))
+    sys.exit(1)
+
+
+def _gateway() -> Gateway:
+    gateway = current_gateway()
+    if gateway is None:
+        raise PaymentsNotSetUp("There is no Stripe key: set STRIPE_SECRET_KEY.")
+    return gateway
+
+
+def _day(text: str) -> datetime:
+    try:
+        return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
+    except ValueError:
+        raise Invalid(f"“{text}” is not a day. Write it as 2021-05-10.", field="since") from None
+
+
+@contextmanager
+def _progress(label: str) -> Iterator[Callable[[str], None]]:
+    """Show on stderr how far it is, thing by thing: nobody knows beforehand how many there are."""
+    count = 0
+
+    def step(thing: str) -> None:
+        nonlocal count
+        count += 1
+        if sys.stderr.isatty():
+            click.echo(f"\r{label}: {count} ({thing[:40]:<40})", nl=False, err=True)
+
+    try:
+        yield step
+    finally:
+        click.echo(f"\r{label}: {count} done.{' ' * 40}".rstrip(), err=True)
