@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from sandbox.errors import invalid
-from sandbox.resources import disputes
+from sandbox.resources import collecting, disputes, subscriptions
 from sandbox.transaction import Body, Transaction
 
 Button = Callable[[Transaction, str, Body], Body]
@@ -33,6 +33,19 @@ def win(tx: Transaction, dispute_id: str, given: Body) -> Body:
     )
 
 
+def cancel(tx: Transaction, subscription_id: str, given: Body) -> Body:
+    """Cancel a subscription; `{"at_period_end": true}` as the donor does in the portal."""
+    subscription = tx.need("subscription", subscription_id)
+    if _read(given, "at_period_end", bool, otherwise=False):
+        return subscriptions.cancel_at_period_end(tx, subscription, wanted=True, flagged=False)
+    return subscriptions.cancel(tx, subscription)
+
+
+def pay_outside(tx: Transaction, invoice_id: str, _given: Body) -> Body:
+    """Mark an invoice as paid by money that never went through Stripe."""
+    return collecting.pay_outside(tx, tx.need("invoice", invoice_id))
+
+
 def _on_dispute(change: Callable[[Transaction, Body], Body]) -> Button:
     return lambda tx, dispute_id, _given: change(tx, tx.need("dispute", dispute_id))
 
@@ -53,4 +66,6 @@ BUTTONS: dict[str, Button] = {
     "/disputes/<object_id>/escalate": _on_dispute(disputes.escalate),
     "/disputes/<object_id>/close_inquiry": _on_dispute(disputes.close_inquiry),
     "/disputes/<object_id>/reinstate": _on_dispute(disputes.reinstate),
+    "/subscriptions/<object_id>/cancel": cancel,
+    "/invoices/<object_id>/pay_outside": pay_outside,
 }

@@ -37,12 +37,17 @@ class Decline:
 
 @dataclass(frozen=True, slots=True)
 class TestCard:
-    """A number with a fixed fate. `secured` cards ask the donor for 3-D Secure first."""
+    """A number with a fixed fate.
+
+    `secured` cards ask the donor for 3-D Secure first; those with a `renewal_decline` pay while
+    the donor is there, and never again.
+    """
 
     number: str
     brand: str
     note: str
     decline: Decline | None = None
+    renewal_decline: Decline | None = None
     secured: bool = False
     refunds: RefundBehaviour = RefundBehaviour.AT_ONCE
 
@@ -89,6 +94,12 @@ CARDS = {
             "asks for 3-D Secure, then is declined",
             _declined("generic_decline"),
             secured=True,
+        ),
+        TestCard(
+            "4000000000000341",
+            "visa",
+            "is paid; renewals are declined",
+            renewal_decline=_declined("generic_decline"),
         ),
         TestCard(
             "4000000000007726",

@@ -19,6 +19,7 @@ from sandbox.settings import Settings
 from sandbox.store import Store
 from sandbox.transaction import Body, Transaction
 
+ADVANCE_MONTHS_MAX = 120
 ADVANCE_SECONDS_MAX = 10 * 366 * 24 * 3_600
 DONOR = {"email": "donor@example.com", "name": "Jane Donor", "expiry": "12 / 49", "cvc": "123"}
 
@@ -114,8 +115,19 @@ class _Controls:
             return {"now": tx.now}
 
     def advance(self) -> Body:
-        """Move the clock ahead by `{"advance_seconds": …}`, and do all that falls due."""
-        seconds = _json().get("advance_seconds")
+        """Move the clock ahead, and do all that falls due on the way.
+
+        By `{"advance_seconds": …}`, or by `{"advance_months": …}` of the calendar, each of which
+        brings every monthly subscription one renewal that is charged.
+        """
+        given = _json()
+        months = given.get("advance_months")
+        if months is not None:
+            if type(months) is not int or not 1 <= months <= ADVANCE_MONTHS_MAX:
+                raise BadRequest("advance_months is a whole number from 1 to 120.")
+            upkeep.advance_months(self._store, months)
+            return self.tell_time()
+        seconds = given.get("advance_seconds")
         if type(seconds) is not int or not 0 <= seconds <= ADVANCE_SECONDS_MAX:
             raise BadRequest("advance_seconds is a whole number from 0 up to ten years' worth.")
         upkeep.advance(self._store, seconds)
@@ -130,6 +142,8 @@ class _Controls:
             "outcome": result.outcome.value,
             "message": result.message,
             "payment_intent": session["payment_intent"],
+            "subscription": session["subscription"],
+            "invoice": session["invoice"],
             "success_url": success_url(session),
         }
 

@@ -7,13 +7,17 @@ from typing import cast
 
 from sandbox.errors import ApiError, invalid
 from sandbox.listing import LIMIT_DEFAULT, whole_list
+from sandbox.resources import invoices
 from sandbox.transaction import Body, Transaction
 
 DEPTH_MAX = 4
 
-# Fields that hold an id, by the kind of object that has them.
+# Fields that hold an id, by the kind of object that has them; some stand inside a part of it.
 EXPANDABLE: dict[str, frozenset[str]] = {
-    "checkout.session": frozenset({"customer", "payment_intent"}),
+    "checkout.session": frozenset({"customer", "invoice", "payment_intent", "subscription"}),
+    "subscription": frozenset({"customer", "default_payment_method", "latest_invoice"}),
+    "invoice": frozenset({"customer", "parent.subscription_details.subscription"}),
+    "invoice_payment": frozenset({"invoice", "payment.payment_intent"}),
     "payment_intent": frozenset({"customer", "latest_charge", "payment_method"}),
     "charge": frozenset(
         {"balance_transaction", "customer", "failure_balance_transaction", "payment_intent"}
@@ -48,12 +52,26 @@ def _step(tx: Transaction, here: Body, steps: list[str], path: str) -> None:
     kind = here.get("object", "")
     if (kind, field) in INCLUDABLE:
         here.setdefault(field, INCLUDABLE[kind, field](tx, here))
-    elif field not in EXPANDABLE.get(kind, frozenset()):
-        raise _refusal(path)
-    elif isinstance(here.get(field), str):
-        here[field] = tx.get(here[field])
+    else:
+        here, field, rest = _reach(here, steps, path)
+        if isinstance(here.get(field), str):
+            here[field] = tx.get(here[field])
     if rest and isinstance(here.get(field), dict):
         _step(tx, here[field], rest, path)
+
+
+def _reach(here: Body, steps: list[str], path: str) -> tuple[Body, str, list[str]]:
+    """Walk to the part of an object that has the field; give the part, the field and what follows.
+
+    Where the object has no such part, as an invoice without a subscription, there is nothing to do.
+    """
+    expandable = EXPANDABLE.get(here.get("object", ""), frozenset())
+    for length in range(1, len(steps) + 1):
+        if ".".join(steps[:length]) in expandable:
+            for step in steps[: length - 1]:
+                here = here.get(step) or {}
+            return here, steps[length - 1], steps[length:]
+    raise _refusal(path)
 
 
 def _refusal(path: str, hint: str = "") -> ApiError:
@@ -73,4 +91,8 @@ def _refunds(tx: Transaction, charge: Body) -> Body:
 
 
 # Lists that an object has only when asked for.
-INCLUDABLE = {("checkout.session", "line_items"): _line_items, ("charge", "refunds"): _refunds}
+INCLUDABLE = {
+    ("charge", "refunds"): _refunds,
+    ("checkout.session", "line_items"): _line_items,
+    ("invoice", "payments"): invoices.payments_of,
+}

@@ -7,7 +7,8 @@ open takes no more money.
 from dataclasses import asdict, dataclass
 from enum import Enum
 
-from sandbox.cards import CARDS, CardEntry, Decline
+from sandbox import renewals
+from sandbox.cards import CardEntry, Decline
 from sandbox.resources import (
     charges,
     checkout_sessions,
@@ -50,8 +51,10 @@ def confirm(tx: Transaction, session: Body, entry: CardEntry, *, settings: Setti
     """Try to pay a session by card."""
     if session["status"] != "open":
         return closed(session)
-    intent = _intent_of(tx, session)
     method = payment_methods.add(tx, entry, customer_id=session["customer"])
+    if session["amount_total"] == 0:
+        return _begin_trial(tx, session, entry, method=method)
+    intent = _intent_of(tx, session)
     if entry.card.secured:
         url = f"{settings.public_url}/pay/{session['id']}/authenticate"
         payment_intents.require_authentication(tx, intent, method_id=method["id"], url=url)
@@ -72,32 +75,37 @@ def authenticate(tx: Transaction, session: Body, *, passed: bool) -> Result:
     intent = _intent_of(tx, session)
     method = tx.need("payment_method", pending["method_id"])
     if not passed:
-        error = _error(UNAUTHENTICATED, method=method, charge_id=None)
+        error = payment_intents.error_of(UNAUTHENTICATED, method=method, charge_id=None)
         payment_intents.fail(tx, intent, error=error, charge_id=None)
         return Result(Outcome.DECLINED, UNAUTHENTICATED.message)
-    entry = CardEntry(**{**pending["entry"], "card": CARDS[pending["entry"]["card"]]})
+    entry = payment_methods.entry_of(tx, method["id"])
     return _charge(tx, session, intent, entry, method=method, authenticated=True)
 
 
 def closed(session: Body) -> Result:
     """Say how a session that takes no more money ended."""
-    paid = session["payment_status"] == "paid"
-    return Result(Outcome.PAID if paid else Outcome.CLOSED)
+    return Result(Outcome.PAID if session["status"] == "complete" else Outcome.CLOSED)
 
 
 def _intent_of(tx: Transaction, session: Body) -> Body:
-    """Find the session's payment intent; it is made at the first attempt and kept for the next."""
-    if session["payment_intent"] is not None:
-        return tx.need("payment_intent", session["payment_intent"])
+    """Find the session's payment intent; it is made at the first attempt and kept for the next.
+
+    The session of a subscription never shows it: the subscription's first invoice will have it.
+    """
+    hidden = tx.hidden(session["id"])
+    if "intent_id" in hidden:
+        return tx.need("payment_intent", hidden["intent_id"])
     intent = payment_intents.add(
         tx,
         amount_minor=session["amount_total"],
         currency=session["currency"],
-        data=tx.hidden(session["id"])["payment_intent_data"],
+        data=hidden["payment_intent_data"],
         customer_id=session["customer"],
     )
-    session["payment_intent"] = intent["id"]
-    tx.save(session)
+    tx.save_hidden(session["id"], {**hidden, "intent_id": intent["id"]})
+    if session["mode"] == "payment":
+        session["payment_intent"] = intent["id"]
+        tx.save(session)
     return intent
 
 
@@ -118,19 +126,46 @@ def _charge(
     decline = entry.card.decline
     if decline is not None:
         charge = charges.fail(tx, intent, method_id=method["id"], entry=entry, decline=decline)
-        error = _error(decline, method=method, charge_id=charge["id"])
+        error = payment_intents.error_of(decline, method=method, charge_id=charge["id"])
         payment_intents.fail(tx, intent, error=error, charge_id=charge["id"])
         return Result(Outcome.DECLINED, decline.message)
     intent["customer"] = _customer_of(tx, session, entry)
+    invoice = None
+    if session["mode"] == "subscription":
+        invoice = renewals.begin(
+            tx, session, customer_id=str(intent["customer"]), method_id=method["id"]
+        )
     charge = charges.succeed(
         tx, intent, method_id=method["id"], entry=entry, authenticated=authenticated
     )
     payment_intents.succeed(tx, intent, charge=charge)
+    if invoice is not None:
+        renewals.settle_first(tx, invoice, intent_id=intent["id"])
+    return _complete(tx, session, entry, customer_id=intent["customer"], payment_status="paid")
+
+
+def _begin_trial(tx: Transaction, session: Body, entry: CardEntry, *, method: Body) -> Result:
+    """Keep the card and take nothing yet. Stripe's check of the card is no more than this here."""
+    if entry.card.decline is not None:
+        return Result(Outcome.DECLINED, entry.card.decline.message)
+    customer_id = _customer_of(tx, session, entry)
+    renewals.begin(tx, session, customer_id=str(customer_id), method_id=method["id"])
+    return _complete(
+        tx, session, entry, customer_id=customer_id, payment_status="no_payment_required"
+    )
+
+
+def _complete(
+    tx: Transaction,
+    session: Body,
+    entry: CardEntry,
+    *,
+    customer_id: str | None,
+    payment_status: str,
+) -> Result:
+    details = checkout_sessions.details_of(entry.email, entry.name)
     event = checkout_sessions.complete(
-        tx,
-        session,
-        customer_id=intent["customer"],
-        details=checkout_sessions.details_of(entry.email, entry.name),
+        tx, session, customer_id=customer_id, details=details, payment_status=payment_status
     )
     return Result(Outcome.PAID, completed_event_id=event["id"])
 
@@ -146,19 +181,3 @@ def _customer_of(tx: Transaction, session: Body, entry: CardEntry) -> str | None
         customer = customers.add(tx, {"email": entry.email, "name": entry.name})
         return str(customer["id"])
     return None
-
-
-def _error(decline: Decline, *, method: Body, charge_id: str | None) -> Body:
-    """Give `last_payment_error` as Stripe shapes it."""
-    error: Body = {
-        "code": decline.code,
-        "doc_url": "https://docs.stripe.com/error-codes#" + decline.code.replace("_", "-"),
-        "message": decline.message,
-        "payment_method": method,
-        "type": "invalid_request_error" if charge_id is None else "card_error",
-    }
-    if charge_id is not None:
-        error["charge"] = charge_id
-    if decline.decline_code is not None:
-        error["decline_code"] = decline.decline_code
-    return error

@@ -36,10 +36,19 @@ SPOKEN = frozenset(
         "mode",
         "payment_intent_data",
         "submit_type",
+        "subscription_data",
         "success_url",
         "ui_mode",
     }
 )
+MODES = ("payment", "subscription")
+ONLY_IN_MODES = {
+    "customer_creation": ("payment", "setup"),
+    "payment_intent_data": ("payment",),
+    "setup_intent_data": ("setup",),
+    "subscription_data": ("subscription",),
+}
+INTERVALS_MAX = {"day": 1_095, "week": 156, "month": 36, "year": 3}
 PRICE_DATA_SPOKEN = frozenset({"currency", "product_data", "recurring", "unit_amount"})
 
 
@@ -67,7 +76,9 @@ def check(params: Body, *, now: int) -> None:
 
 
 def total_minor(params: Body) -> int:
-    """Add the line items up."""
+    """Add up what is to be paid now: the line items, and nothing of a trial."""
+    if "trial_period_days" in params.get("subscription_data", {}):
+        return 0
     items = cast("list[Body]", params["line_items"])
     return sum(item["price_data"]["unit_amount"] * item["quantity"] for item in items)
 
@@ -82,14 +93,15 @@ def _check_mode(params: Body) -> None:
     mode = params.get("mode")
     if mode is None:
         raise _missing("mode")
-    if mode != "payment":
+    if mode not in MODES:
         raise invalid(f"This sandbox does not speak mode '{mode}'.", param="mode")
     if params.get("ui_mode", "hosted_page") != "hosted_page":
         raise invalid(
             "This sandbox has the hosted page only: leave `ui_mode` out.", param="ui_mode"
         )
-    for name, other in (("subscription_data", "subscription"), ("setup_intent_data", "setup")):
-        if name in params:
+    for name, others in ONLY_IN_MODES.items():
+        if name in params and mode not in others:
+            other = "` or `".join(others)
             raise invalid(
                 f"You can not pass `{name}` in `{mode}` mode, only in `{other}` mode.", param=name
             )
@@ -144,7 +156,10 @@ def _check_line_items(params: Body) -> None:
     if len(items) > LINE_ITEMS_MAX:
         raise invalid(f"You may pass up to {LINE_ITEMS_MAX} line items.", param="line_items")
     for index, item in enumerate(items):
-        _check_line_item(item, f"line_items[{index}]")
+        _check_line_item(item, f"line_items[{index}]", mode=params["mode"])
+    intervals = {str(item["price_data"].get("recurring")) for item in items}
+    if len(intervals) > 1:
+        raise invalid("This sandbox bills all prices of a session together.", param="line_items")
     wanted = {item["price_data"]["currency"].lower() for item in items}
     if "currency" in params:
         wanted.add(params["currency"].lower())
@@ -153,10 +168,11 @@ def _check_line_items(params: Body) -> None:
             "Checkout does not support multiple prices with different currencies.",
             param="line_items",
         )
-    _check_total(total_minor(params), currency_of(params))
+    if total_minor(params) or "subscription_data" not in params:
+        _check_total(total_minor(params), currency_of(params))
 
 
-def _check_line_item(item: Body, where: str) -> None:
+def _check_line_item(item: Body, where: str, *, mode: str) -> None:
     for name in item:
         if name not in ("price", "price_data", "quantity"):
             raise unspoken(f"{where}[{name}]")
@@ -169,6 +185,7 @@ def _check_line_item(item: Body, where: str) -> None:
     if "price_data" not in item:
         raise _missing(f"{where}[price_data]")
     _check_price(item["price_data"], f"{where}[price_data]")
+    _check_recurring(item["price_data"].get("recurring"), f"{where}[price_data]", mode=mode)
     if not 1 <= item.get("quantity", 0) <= QUANTITY_MAX:
         raise invalid(
             "Quantity is required. Add `quantity`, from 1 on, to the line item.",
@@ -183,12 +200,6 @@ def _check_price(price: Body, where: str) -> None:
     for name in ("product_data", "unit_amount"):
         if name not in price:
             raise _missing(f"{where}[{name}]")
-    if "recurring" in price:
-        raise invalid(
-            "You specified `payment` mode but passed a recurring price. Either switch to "
-            "`subscription` mode or use only one-time prices.",
-            param=f"{where}[recurring]",
-        )
     if price["currency"].lower() not in currencies.SUPPORTED:
         raise invalid(f"Invalid currency: {price['currency'][:20]}.", param=f"{where}[currency]")
     if price["unit_amount"] < 0:
@@ -202,6 +213,28 @@ def _check_price(price: Body, where: str) -> None:
             "This currency has no such small change: see the special cases in Stripe's list.",
             param=f"{where}[unit_amount]",
         )
+
+
+def _check_recurring(recurring: Body | None, where: str, *, mode: str) -> None:
+    if recurring is None and mode == "subscription":
+        raise invalid(
+            "You must provide at least one recurring price in `subscription` mode when using "
+            "prices. This sandbox wants every price to be recurring.",
+            param=f"{where}[recurring]",
+        )
+    if recurring is not None and mode == "payment":
+        raise invalid(
+            "You specified `payment` mode but passed a recurring price. Either switch to "
+            "`subscription` mode or use only one-time prices.",
+            param=f"{where}[recurring]",
+        )
+    if recurring is not None:
+        most = INTERVALS_MAX[recurring["interval"]]
+        if not 1 <= recurring.get("interval_count", 1) <= most:
+            raise invalid(
+                f"Prices recur every 1 to {most} {recurring['interval']}s: three years at most.",
+                param=f"{where}[recurring][interval_count]",
+            )
 
 
 def _check_total(amount_minor: int, currency: str) -> None:

@@ -3,15 +3,19 @@
 import threading
 from collections.abc import Callable
 
-from sandbox import idempotency
-from sandbox.resources import charges, checkout_sessions, refunds
+from sandbox import idempotency, renewals
+from sandbox.cycles import boundary
+from sandbox.resources import charges, checkout_sessions, collecting, refunds
 from sandbox.store import Store
 from sandbox.transaction import Transaction
 
 ACTIONS: dict[str, Callable[[Transaction, str], object]] = {
     "expire_session": checkout_sessions.expire,
     "fail_refund": refunds.fail,
+    "finalize_invoice": collecting.finalize,
     "finish_refund": refunds.finish,
+    "renew_subscription": renewals.renew,
+    "retry_invoice": collecting.retry,
     "settle_charge": charges.settle,
 }
 IDLE_SECONDS = 60.0
@@ -53,19 +57,32 @@ class Upkeep:
 
 
 def do_next(store: Store) -> bool:
-    """Do the one job that has been due the longest, and say whether there was one."""
+    """Do the one job that has been due the longest, and say whether there was one.
+
+    It happens at the time at which it was due: a clock that is moved by three months brings three
+    renewals a month apart, and Stripe had not stopped while this process did.
+    """
     with store.write() as tx:
         row = tx.connection.execute(
-            "SELECT sequence, action, object_id FROM jobs WHERE due_at <= ? "
+            "SELECT sequence, action, object_id, due_at FROM jobs WHERE due_at <= ? "
             "ORDER BY due_at, sequence LIMIT 1",
             (tx.clock_seconds,),
         ).fetchone()
         if row is None:
             return False
-        sequence, action, object_id = row
+        sequence, action, object_id, due_at = row
+        tx.clock_seconds = due_at
         ACTIONS[action](tx, object_id)
         tx.connection.execute("DELETE FROM jobs WHERE sequence = ?", (sequence,))
     return True
+
+
+def advance_months(store: Store, months: int) -> None:
+    """Move the clock ahead by calendar months, and far enough that what renews then is charged."""
+    with store.read() as tx:
+        target = boundary(tx.now, interval="month", interval_count=1, number=months)
+        seconds = target - tx.now + 2 * renewals.DRAFT_SECONDS
+    advance(store, seconds)
 
 
 def advance(store: Store, seconds: int) -> None:

@@ -137,6 +137,16 @@ class SandboxProcess:
             f"/_sandbox/disputes/{dispute_id}/{outcome}", {"reinstated": reinstated}
         )
 
+    def cancel(self, subscription_id: str, *, at_period_end: bool = False) -> Json:
+        """Cancel a subscription at once, or with its period as the donor does in the portal."""
+        return self.control(
+            f"/_sandbox/subscriptions/{subscription_id}/cancel", {"at_period_end": at_period_end}
+        )
+
+    def pay_outside(self, invoice_id: str) -> Json:
+        """Mark an invoice as paid by money that never went through Stripe."""
+        return self.control(f"/_sandbox/invoices/{invoice_id}/pay_outside")
+
     def events(self, event_type: str | None = None) -> list[Json]:
         """Give every event, the oldest first."""
         query: dict[str, str] = {"limit": "100"}
@@ -168,6 +178,10 @@ class SandboxProcess:
     def advance(self, seconds: int) -> Json:
         """Move its clock ahead; all that falls due has happened when this returns."""
         return self.control("/_sandbox/clock", {"advance_seconds": seconds})
+
+    def advance_months(self, months: int = 1) -> Json:
+        """Move its clock ahead by calendar months and two hours: what renews then is charged."""
+        return self.control("/_sandbox/clock", {"advance_months": months})
 
     def now(self) -> int:
         """Give the time by its clock, in seconds."""

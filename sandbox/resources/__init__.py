@@ -5,11 +5,15 @@ from sandbox.resources import (
     balance_transactions,
     charges,
     checkout_sessions,
+    collecting,
     customers,
     disputes,
     events,
+    invoice_payments,
+    invoices,
     payment_intents,
     refunds,
+    subscriptions,
     webhook_endpoints,
 )
 
@@ -21,6 +25,10 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *refunds.ENDPOINTS,
     *disputes.ENDPOINTS,
     *customers.ENDPOINTS,
+    *subscriptions.ENDPOINTS,
+    *invoices.ENDPOINTS,
+    *collecting.ENDPOINTS,
+    *invoice_payments.ENDPOINTS,
     *events.ENDPOINTS,
     *webhook_endpoints.ENDPOINTS,
 )

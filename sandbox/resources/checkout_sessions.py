@@ -8,17 +8,28 @@ from sandbox.endpoint import Call, Endpoint
 from sandbox.errors import refused, unspoken
 from sandbox.ids import new_id
 from sandbox.listing import LIMIT_DEFAULT, page, whole_list
-from sandbox.resources import metadata, payment_intents
+from sandbox.resources import metadata, payment_intents, prices, subscriptions
 from sandbox.transaction import Body, Transaction
 
 URL = "/v1/checkout/sessions"
+FIRST_OF_SUBSCRIPTION = {
+    "description": "Subscription creation",
+    "setup_future_usage": "off_session",
+}
 
 
-def complete(tx: Transaction, session: Body, *, customer_id: str | None, details: Body) -> Body:
-    """Close a session whose payment succeeded; give the event that tells it."""
+def complete(
+    tx: Transaction,
+    session: Body,
+    *,
+    customer_id: str | None,
+    details: Body,
+    payment_status: str,
+) -> Body:
+    """Close a session whose donor has done their part; give the event that tells it."""
     session |= {
         "status": "complete",
-        "payment_status": "paid",
+        "payment_status": payment_status,
         "customer": customer_id,
         "customer_details": details,
         "url": None,
@@ -34,8 +45,9 @@ def expire(tx: Transaction, session_id: str) -> Body:
         return session
     session |= {"status": "expired", "url": None}
     tx.save(session)
-    if session["payment_intent"] is not None:
-        payment_intents.cancel(tx, tx.need("payment_intent", session["payment_intent"]))
+    intent_id = tx.hidden(session_id).get("intent_id")
+    if intent_id is not None:
+        payment_intents.cancel(tx, tx.need("payment_intent", intent_id))
     announce(tx, "checkout.session.expired", session)
     return session
 
@@ -56,15 +68,29 @@ def details_of(email: str | None, name: str | None) -> Body:
 
 def _create(call: Call) -> Body:
     session_rules.check(call.params, now=call.tx.now)
-    data = payment_intents.check_data(call.params.get("payment_intent_data", {}))
+    data = _data(call.params)
     email = call.params.get("customer_email")
     if "customer" in call.params:
         email = call.tx.need("customer", call.params["customer"], param="customer")["email"]
     session = _build(call, email=email)
-    items = [_line_item(call.tx, item) for item in call.params["line_items"]]
-    call.tx.add(session, hidden={"line_items": items, "payment_intent_data": data})
+    items = [prices.line_item(call.tx, item) for item in call.params["line_items"]]
+    call.tx.add(session, hidden={"line_items": items, **data})
     call.tx.schedule("expire_session", session["id"], due_at=session["expires_at"])
     return session
+
+
+def _data(params: Body) -> Body:
+    """Give what is kept for the payment intent, and for the subscription where there is to be one.
+
+    A subscription's payment intents carry nothing of ours: no metadata, no description.
+    """
+    if params["mode"] == "subscription":
+        return {
+            "payment_intent_data": FIRST_OF_SUBSCRIPTION,
+            "subscription_data": subscriptions.check_data(params.get("subscription_data", {})),
+        }
+    given = params.get("payment_intent_data", {})
+    return {"payment_intent_data": payment_intents.check_data(given)}
 
 
 def _build(call: Call, *, email: str | None) -> Body:
@@ -72,7 +98,7 @@ def _build(call: Call, *, email: str | None) -> Body:
     session_id = new_id("cs_test_a1", 56)
     amount_minor = session_rules.total_minor(params)
     expires_at = call.tx.now + session_rules.EXPIRES_AFTER_SECONDS_MAX
-    has_customer = "customer" in params
+    recurring = params["mode"] == "subscription"
     return {
         "id": session_id,
         "object": "checkout.session",
@@ -96,16 +122,16 @@ def _build(call: Call, *, email: str | None) -> Body:
         "custom_text": _custom_text(params.get("custom_text", {})),
         "customer": params.get("customer"),
         "customer_account": None,
-        "customer_creation": None
-        if has_customer
-        else params.get("customer_creation", "if_required"),
+        "customer_creation": _customer_creation(params),
         "customer_details": details_of(email, None) if email is not None else None,
         "customer_email": params.get("customer_email"),
         "discounts": [],
         "expires_at": params.get("expires_at", expires_at),
         "integration_identifier": None,
         "invoice": None,
-        "invoice_creation": {"enabled": False, "invoice_data": _invoice_data()},
+        "invoice_creation": None
+        if recurring
+        else {"enabled": False, "invoice_data": _invoice_data()},
         "livemode": False,
         "locale": params.get("locale"),
         "managed_payments": {"enabled": False},
@@ -114,7 +140,7 @@ def _build(call: Call, *, email: str | None) -> Body:
         "origin_context": None,
         "payment_intent": None,
         "payment_link": None,
-        "payment_method_collection": "if_required",
+        "payment_method_collection": "always" if recurring else "if_required",
         "payment_method_configuration_details": None,
         "payment_method_options": {"card": {"request_three_d_secure": "automatic"}},
         "payment_method_types": ["card"],
@@ -138,6 +164,16 @@ def _build(call: Call, *, email: str | None) -> Body:
     }
 
 
+def _customer_creation(params: Body) -> str | None:
+    if "customer" in params:
+        return None
+    return (
+        "always"
+        if params["mode"] == "subscription"
+        else params.get("customer_creation", "if_required")
+    )
+
+
 def _custom_text(given: Body) -> Body:
     places = ("after_submit", "shipping_address", "submit", "terms_of_service_acceptance")
     return {place: given.get(place) or None for place in places}
@@ -152,47 +188,6 @@ def _invoice_data() -> Body:
         "issuer": None,
         "metadata": {},
         "rendering_options": None,
-    }
-
-
-def _line_item(tx: Transaction, item: Body) -> Body:
-    data = item["price_data"]
-    currency, unit_minor = data["currency"].lower(), data["unit_amount"]
-    amount_minor = unit_minor * item["quantity"]
-    price = {
-        "id": new_id("price_1"),
-        "object": "price",
-        "active": False,
-        "billing_scheme": "per_unit",
-        "created": tx.now,
-        "currency": currency,
-        "custom_unit_amount": None,
-        "livemode": False,
-        "lookup_key": None,
-        "metadata": {},
-        "nickname": None,
-        "product": new_id("prod_", 14),
-        "recurring": None,
-        "tax_behavior": "unspecified",
-        "tiers_mode": None,
-        "transform_quantity": None,
-        "type": "one_time",
-        "unit_amount": unit_minor,
-        "unit_amount_decimal": str(unit_minor),
-    }
-    return {
-        "id": new_id("li_1"),
-        "object": "item",
-        "adjustable_quantity": None,
-        "amount_discount": 0,
-        "amount_subtotal": amount_minor,
-        "amount_tax": 0,
-        "amount_total": amount_minor,
-        "currency": currency,
-        "description": data["product_data"]["name"],
-        "metadata": {},
-        "price": price,
-        "quantity": item["quantity"],
     }
 
 

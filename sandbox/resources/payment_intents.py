@@ -1,6 +1,7 @@
 """Payment intents: one payment, over however many attempts."""
 
 from sandbox.announce import announce
+from sandbox.cards import Decline
 from sandbox.endpoint import Call, Endpoint
 from sandbox.errors import invalid, unspoken
 from sandbox.ids import new_id
@@ -75,7 +76,7 @@ def add(
         "processing": None,
         "receipt_email": data.get("receipt_email"),
         "review": None,
-        "setup_future_usage": None,
+        "setup_future_usage": data.get("setup_future_usage"),
         "shipping": None,
         "source": None,
         "statement_descriptor": data.get("statement_descriptor"),
@@ -129,6 +130,22 @@ def succeed(tx: Transaction, intent: Body, *, charge: Body) -> Body:
     }
     announce(tx, "payment_intent.succeeded", intent)
     return tx.save(intent)
+
+
+def error_of(decline: Decline, *, method: Body, charge_id: str | None) -> Body:
+    """Give `last_payment_error` as Stripe shapes it."""
+    error: Body = {
+        "code": decline.code,
+        "doc_url": "https://docs.stripe.com/error-codes#" + decline.code.replace("_", "-"),
+        "message": decline.message,
+        "payment_method": method,
+        "type": "invalid_request_error" if charge_id is None else "card_error",
+    }
+    if charge_id is not None:
+        error["charge"] = charge_id
+    if decline.decline_code is not None:
+        error["decline_code"] = decline.decline_code
+    return error
 
 
 def cancel(tx: Transaction, intent: Body) -> Body:

@@ -1,6 +1,9 @@
 """Payment methods: the card that a donor typed, without its number."""
 
-from sandbox.cards import CardEntry
+from dataclasses import asdict
+
+from sandbox.announce import announce
+from sandbox.cards import CARDS, CardEntry
 from sandbox.ids import new_id
 from sandbox.transaction import Body, Transaction
 
@@ -36,8 +39,23 @@ def add(tx: Transaction, entry: CardEntry, *, customer_id: str | None) -> Body:
             "livemode": False,
             "metadata": {},
             "type": "card",
-        }
+        },
+        hidden={"entry": {**asdict(entry), "card": card.number}},
     )
+
+
+def attach(tx: Transaction, method_id: str, *, customer_id: str) -> Body:
+    """Keep a card for later payments of a customer."""
+    method = tx.need("payment_method", method_id)
+    method["customer"] = customer_id
+    announce(tx, "payment_method.attached", tx.save(method))
+    return method
+
+
+def entry_of(tx: Transaction, method_id: str) -> CardEntry:
+    """Give what the donor once typed, to charge the card again."""
+    entry = tx.hidden(method_id)["entry"]
+    return CardEntry(**{**entry, "card": CARDS[entry["card"]]})
 
 
 def billing_details(entry: CardEntry) -> Body:

@@ -18,6 +18,13 @@ FORM = {
     "line_items[0][price_data][unit_amount]": "2500",
     "line_items[0][price_data][product_data][name]": "Support us",
 }
+MONTHLY = {
+    **FORM,
+    "mode": "subscription",
+    "line_items[0][price_data][recurring][interval]": "month",
+    "subscription_data[metadata][of]": "subscription",
+    "metadata[of]": "session",
+}
 CARD = {
     "email": "jane@example.com",
     "card_number": "4242 4242 4242 4242",
@@ -45,6 +52,13 @@ def pay_one(sandbox: SandboxProcess, card: str = "4242424242424242", **changes: 
     session = create_session(sandbox, **changes)
     paid = sandbox.pay(session["id"], card)
     return payment(sandbox, paid["payment_intent"])
+
+
+def subscribe(sandbox: SandboxProcess, card: str = "4242424242424242", **changes: str) -> Json:
+    """Create a session for a monthly gift, pay it and give its subscription."""
+    session = sandbox.api("POST", "/v1/checkout/sessions", {**MONTHLY, **changes})
+    paid = sandbox.pay(session["id"], card)
+    return sandbox.api("GET", f"/v1/subscriptions/{paid['subscription']}")
 
 
 def payment(sandbox: SandboxProcess, intent_id: str) -> Json:

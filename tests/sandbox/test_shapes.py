@@ -9,12 +9,13 @@ import pytest
 import stripe
 
 from sandbox.settings import API_VERSION
-from tests.sandbox.donor import create_session
+from tests.sandbox.donor import create_session, subscribe
 from tests.sandbox_process import Json, SandboxProcess
 
 FIXTURES = Path(__file__).resolve().parents[3] / "shared" / "stripe" / "fixtures3.json"
-# The SDK's versions no longer show a charge's refunds unless they are asked for.
-LEFT_OUT = {"charge": {"refunds"}}
+# The SDK's versions no longer show a charge's refunds unless they are asked for, and an invoice no
+# longer names its subscription at the top.
+LEFT_OUT = {"charge": {"refunds"}, "invoice": {"subscription"}}
 
 
 @pytest.fixture(scope="module")
@@ -23,6 +24,8 @@ def objects(sandbox: SandboxProcess) -> dict[str, Json]:
     session_id = create_session(sandbox, customer_creation="always")["id"]
     intent_id = sandbox.pay(session_id)["payment_intent"]
     refund = sandbox.refund(intent_id, 100)
+    subscription = subscribe(sandbox)
+    invoice = sandbox.api("GET", f"/v1/invoices/{subscription['latest_invoice']}?expand[]=payments")
     dispute = sandbox.dispute(intent_id)
     session = sandbox.api("GET", f"/v1/checkout/sessions/{session_id}?expand[]=line_items")
     path = "/v1/payment_intents/{}?expand[]=latest_charge&expand[]=customer&expand[]=payment_method"
@@ -38,6 +41,12 @@ def objects(sandbox: SandboxProcess) -> dict[str, Json]:
         intent["customer"],
         intent["payment_method"],
         refund,
+        subscription,
+        subscription["items"]["data"][0],
+        subscription["items"]["data"][0]["plan"],
+        invoice,
+        invoice["lines"]["data"][0],
+        invoice["payments"]["data"][0],
         dispute,
         sandbox.api("GET", f"/v1/balance_transactions/{transaction_id}"),
         sandbox.events()[-1],
@@ -55,6 +64,12 @@ KINDS = {
     "customer": stripe.Customer,
     "payment_method": stripe.PaymentMethod,
     "refund": stripe.Refund,
+    "subscription": stripe.Subscription,
+    "subscription_item": stripe.SubscriptionItem,
+    "plan": stripe.Plan,
+    "invoice": stripe.Invoice,
+    "line_item": stripe.InvoiceLineItem,
+    "invoice_payment": stripe.InvoicePayment,
     "dispute": stripe.Dispute,
     "balance_transaction": stripe.BalanceTransaction,
     "event": stripe.Event,
