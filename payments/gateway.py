@@ -186,6 +186,13 @@ class Gateway(Protocol):
     def payment_ids(self, since: datetime) -> Iterator[str]:
         """List the payments that were begun, refunded or disputed since then, each once or more."""
 
+    def register_webhook(self, url: str, types: Sequence[str]) -> str | None:
+        """Have Stripe send these events to `url`; return the new endpoint's signing secret.
+
+        Where there is an endpoint at `url` already, it gets these types and None is returned:
+        Stripe tells a secret once only.
+        """
+
     def read_event(self, body: bytes, signature: str, *, now: datetime) -> Event:
         """Verify the raw body of a webhook call and read it; raise UntrustedEvent."""
 

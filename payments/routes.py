@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
@@ -43,6 +44,10 @@ HISTORY_MONTHS = 12
 # The thank-you page looks again this often while the money is on its way.
 MOST_REFRESHES = 24
 MOST_FORM_PARTS = 100
+
+# How many of a process's threads may work events, each of which waits for Stripe.
+MOST_AT_WORK = 2
+_at_work = threading.BoundedSemaphore(MOST_AT_WORK)
 
 bp = Blueprint("payments", __name__)
 csrf = CSRFProtect()
@@ -178,11 +183,16 @@ def stripe_webhook() -> tuple[Response, int]:
     app, clock = current_app._get_current_object(), now  # type: ignore[attr-defined] # noqa: SLF001 - Flask's documented way
 
     def work() -> None:
-        with app.app_context():
-            state = work_event(
-                open_session, gateway, event.id, livemode=settings().livemode, now=clock
-            )
-            app.logger.info("event %s %s: %s", event.id, event.type, state)
+        if not _at_work.acquire(blocking=False):
+            return  # the scheduler does it: readers must not wait for a Stripe that is slow
+        try:
+            with app.app_context():
+                state = work_event(
+                    open_session, gateway, event.id, livemode=settings().livemode, now=clock
+                )
+                app.logger.info("event %s %s: %s", event.id, event.type, state)
+        finally:
+            _at_work.release()
 
     if is_new:
         # Stripe has its answer when this runs. If we die before it has, the scheduler does it.

@@ -146,6 +146,22 @@ class StripeGateway:
             if (payment_id := id_of(dispute["payment_intent"])) is not None:
                 yield payment_id
 
+    def register_webhook(self, url: str, types: Sequence[str]) -> str | None:
+        """Make a webhook endpoint pinned to our API version, or update the one at `url`."""
+        known = {
+            endpoint["url"]: endpoint["id"]
+            for endpoint in self._parts(
+                lambda client: client.v1.webhook_endpoints.list({"limit": PAGE_SIZE})
+            )
+        }
+        wanted: Any = {"enabled_events": list(types)}
+        if url in known:
+            self._call(lambda client: client.v1.webhook_endpoints.update(known[url], wanted))
+            return None
+        wanted |= {"url": url, "api_version": API_VERSION}
+        made = self._call(lambda client: client.v1.webhook_endpoints.create(wanted))
+        return str(made["secret"])
+
     def read_event(self, body: bytes, signature: str, *, now: datetime) -> Event:
         """Verify the raw body of a webhook call by each of our secrets, and read it."""
         from stripe import SignatureVerificationError, WebhookSignature

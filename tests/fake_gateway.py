@@ -90,6 +90,7 @@ class FakeGateway:
         self._sales: dict[str, _Sale] = {}  # by donation
         self._paid: dict[str, _Paid] = {}
         self._plans: dict[str, _Plan] = {}
+        self.webhooks: dict[str, list[str]] = {}
         self.listed_events: list[bytes] = []  # what Stripe's event list holds, the newest first
 
     @property
@@ -165,6 +166,12 @@ class FakeGateway:
         for paid in self._paid.values():
             if (paid.payment.paid_at or since) >= since:
                 yield paid.payment.id
+
+    def register_webhook(self, url: str, types: Sequence[str]) -> str | None:
+        self._called("register_webhook")
+        known = url in self.webhooks
+        self.webhooks[url] = list(types)
+        return None if known else "whsec_new"
 
     def read_event(self, body: bytes, signature: str, *, now: datetime) -> Event:
         return self._reader.read_event(body, signature, now=now)

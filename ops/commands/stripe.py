@@ -19,6 +19,7 @@ from ops import jobs
 from ops.commands.printing import PLAIN, sentences, table
 from payments.drift import find_drift
 from payments.errors import PaymentsNotSetUp
+from payments.facts import HANDLED
 from payments.gateway import Gateway
 from payments.inbox import list_events, retry_events
 from payments.models import InboxState
@@ -96,6 +97,22 @@ def reconcile_(since: str | None) -> None:
 def drift(since: str | None) -> None:
     """Compare the books with Stripe's, object by object; exit with 1 where they differ."""
     _report_drift(_gateway(), _day(since) if since else now() - timedelta(days=DRIFT_DAYS))
+
+
+@stripe.command("connect")
+@sentences
+def connect() -> None:
+    """Register this site's webhook endpoint at Stripe, and print its signing secret."""
+    base_url = settings().base_url
+    if not settings().https:
+        click.echo(f"Note: Stripe itself can't reach {base_url}; the sandbox can.", err=True)
+    secret = _gateway().register_webhook(f"{base_url}/webhooks/stripe", sorted(HANDLED))
+    if secret is None:
+        click.echo("There was an endpoint at this address: it now gets all events that we handle.")
+        click.echo("Its signing secret is in Stripe's dashboard, under Webhooks.")
+        return
+    click.echo("Registered. Put this line into .env, and start Goalpost anew:")
+    click.echo(f"STRIPE_WEBHOOK_SECRET={secret}")
 
 
 def _report_drift(gateway: Gateway, since: datetime) -> None:

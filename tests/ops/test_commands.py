@@ -16,6 +16,8 @@ from campaigns.models import Period
 from core.clock import MovableClock
 from core.settings import Settings
 from tests.conftest import Give, MakeCampaign, make_settings
+from tests.fake_gateway import FakeGateway
+from tests.payments.conftest import Books
 
 Run = Callable[..., Result]
 CREATE = [
@@ -218,3 +220,75 @@ class TestLive:
 
     def test_live_site_gets_no_demo(self, run: Run) -> None:
         assert run("demo").exit_code == 1
+
+
+def test_endpoint_is_registered_once(run: Run, fake_gateway: FakeGateway) -> None:
+    made = run("stripe", "connect")
+    assert made.exit_code == 0
+    assert "STRIPE_WEBHOOK_SECRET=whsec_new" in made.output
+    types = fake_gateway.webhooks["http://localhost:8000/webhooks/stripe"]
+    assert "payment_intent.succeeded" in types
+    again = run("stripe", "connect")
+    assert again.exit_code == 0
+    assert "whsec_new" not in again.output
+
+
+def test_reconcile_reports_what_it_went_through_and_no_drift(
+    run: Run, make_campaign: MakeCampaign
+) -> None:
+    make_campaign()
+    done = run("stripe", "reconcile", "--since", "2021-05-01")
+    assert done.exit_code == 0
+    assert "Went through 0 events since 2021-05-01 00:00:00 UTC" in done.output
+    assert "No drift" in done.output
+    assert "is not a day" in run("stripe", "reconcile", "--since", "May").output
+
+
+def test_drift_exits_with_1_and_the_objects(
+    run: Run, make_campaign: MakeCampaign, books: Books
+) -> None:
+    make_campaign()
+    payment = books.gateway.pay(books.donate())
+    seen = run("stripe", "drift")
+    assert seen.exit_code == 1
+    assert payment.id in seen.output
+    assert "-$20" in seen.output
+
+
+def test_quarantine_is_listed_released_and_refused(
+    run: Run, make_campaign: MakeCampaign, books: Books
+) -> None:
+    make_campaign()
+    assert "Nothing in quarantine" in run("quarantine", "list").output
+    good, bad = books.gateway.foreign_payment(700), books.gateway.foreign_payment(900)
+    books.hear(good.id)
+    books.hear(bad.id)
+    listed = run("quarantine", "list", "--state", "held").output
+    assert "no donation of ours" in listed
+    assert "$7" in listed
+    unclear = run("quarantine", "release", good.id)
+    assert unclear.exit_code == 1
+    assert "which campaign" in unclear.output
+    assert run("quarantine", "release", good.id, "--campaign", "support-us").exit_code == 0
+    assert "not counted" in run("quarantine", "refuse", bad.id).output
+    assert "7 $" in run("campaigns", "list").output
+    unknown = run("quarantine", "refuse", "pi_nothing")
+    assert unknown.exit_code == 1
+    assert "is not in quarantine" in unknown.output
+
+
+def test_adjustments_of_closed_months_are_listed(
+    run: Run, make_campaign: MakeCampaign, give: Give, clock: MovableClock
+) -> None:
+    campaign = make_campaign()
+    may = clock.now()
+    clock.advance(timedelta(days=30))
+    run("campaigns", "roll")
+    assert "as it was announced" in run("ledger", "adjustments", "support-us").output
+    give(campaign, 1_000, may)
+    assert "10 $" in run(*"ledger adjustments support-us --period 2021-05".split()).output
+
+
+@pytest.fixture
+def books(app: Flask, fake_gateway: FakeGateway, clock: MovableClock) -> Books:
+    return Books(app, fake_gateway, clock)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -16,6 +17,7 @@ from campaigns.models import Campaign, LedgerEntry, Period
 from core.clock import MovableClock
 from core.settings import Settings
 from ops import jobs
+from payments import routes
 from payments.models import Donation, InboxEvent, QuarantinedPayment
 from tests.conftest import MakeCampaign, make_settings
 from tests.fake_gateway import FakeGateway, signed
@@ -118,9 +120,28 @@ def test_fifty_deliveries_at_once_count_once(
 
     with ThreadPoolExecutor(8) as pool:
         assert set(pool.map(deliver, bodies)) == {200}
+    with client.application.app_context():
+        jobs.work_inbox()  # what the web process had no thread to spare for
     assert entries(session) == [2_000]
     assert raised(session) == 2_000
     assert set(inbox(session).values()) == {"done"}
+
+
+def test_slow_stripe_takes_two_threads_and_no_more(
+    post: Callable[..., int],
+    client: FlaskClient,
+    paid: str,
+    fake_gateway: FakeGateway,
+    session: Session,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(routes, "_at_work", threading.BoundedSemaphore(1))
+    with routes._at_work:  # noqa: SLF001 - as if a thread waited for Stripe
+        assert post(fake_gateway.event("payment_intent.succeeded", paid, id_="evt_a")) == 200
+    assert inbox(session) == {"evt_a": "waiting"}
+    with client.application.app_context():
+        assert jobs.work_inbox() == 1
+    assert inbox(session) == {"evt_a": "done"}
 
 
 def test_refund_told_before_its_payment_ends_the_same(

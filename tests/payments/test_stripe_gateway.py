@@ -1,0 +1,148 @@
+"""The gateway through the official SDK against the sandbox: what Stripe says, in our words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from payments.errors import GatewayRefused, GatewayUnavailable
+from payments.gateway import CheckoutRequest, Frequency
+from payments.stripe_gateway import StripeGateway, trusted_checkout_url
+from tests.conftest import make_settings
+from tests.sandbox_process import SandboxProcess, running_sandbox
+
+
+@pytest.fixture(scope="module")
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxProcess]:
+    with running_sandbox(tmp_path_factory.mktemp("sandbox") / "state.sqlite") as process:
+        yield process
+
+
+@pytest.fixture
+def gateway(sandbox: SandboxProcess) -> StripeGateway:
+    return StripeGateway(make_settings(stripe_api_base=sandbox.url))
+
+
+def request(
+    name: str, *, frequency: Frequency = "once", amount_minor: int = 2_000
+) -> CheckoutRequest:
+    return CheckoutRequest(
+        donation_id=f"don_{name}",
+        campaign_slug="support-us",
+        label="Support us",
+        amount_minor=amount_minor,
+        currency="USD",
+        frequency=frequency,
+        email="ann@example.org",
+        success_url="https://goal.example/thanks",
+        cancel_url="https://goal.example/c",
+        expires_at=datetime.now(UTC).replace(microsecond=0) + timedelta(hours=2),
+    )
+
+
+def test_session_is_opened_once_for_a_donation(gateway: StripeGateway) -> None:
+    asked = request("once")
+    opened = gateway.create_checkout(asked)
+    assert gateway.create_checkout(asked) == opened
+    assert (opened.status, opened.paid, opened.payment_id) == ("open", False, None)
+    assert opened.donation_id == "don_once"
+    assert opened.url is not None
+    assert trusted_checkout_url(opened.url, gateway.checkout_origin) == opened.url
+
+
+def test_same_donation_with_another_amount_is_refused(gateway: StripeGateway) -> None:
+    gateway.create_checkout(request("changed"))
+    with pytest.raises(GatewayRefused):
+        gateway.create_checkout(request("changed", amount_minor=5_000))
+
+
+def test_paid_session_names_its_payment_and_donation(
+    gateway: StripeGateway, sandbox: SandboxProcess
+) -> None:
+    opened = gateway.create_checkout(request("paid"))
+    sandbox.pay(opened.id)
+    checkout = gateway.checkout(opened.id)
+    assert (checkout.status, checkout.paid, checkout.url) == ("complete", True, None)
+    assert checkout.payment_id is not None
+    payment = gateway.payment(checkout.payment_id)
+    assert payment.succeeded
+    assert (payment.received_minor, payment.currency) == (2_000, "USD")
+    assert (payment.donation_id, payment.livemode) == ("don_paid", False)
+    assert gateway.invoice_of(payment.id) is None
+
+
+def test_fee_is_known_once_stripe_has_settled(
+    gateway: StripeGateway, sandbox: SandboxProcess
+) -> None:
+    opened = gateway.create_checkout(request("fee"))
+    payment_id = sandbox.pay(opened.id)["payment_intent"]
+    assert gateway.payment(payment_id).fee_minor is None
+    sandbox.advance(60)
+    settled = gateway.payment(payment_id)
+    assert settled.fee_minor == 88  # 2.9 % and 30 cents
+    assert settled.net_minor == 1_912
+
+
+def test_refunds_are_listed_with_their_state(
+    gateway: StripeGateway, sandbox: SandboxProcess
+) -> None:
+    opened = gateway.create_checkout(request("refunded"))
+    payment_id = sandbox.pay(opened.id)["payment_intent"]
+    assert gateway.refunds(payment_id) == []
+    sandbox.refund(payment_id, 500)
+    (refund,) = gateway.refunds(payment_id)
+    assert (refund.status, refund.amount_minor, refund.effect_minor) == ("succeeded", 500, -500)
+
+
+def test_subscription_is_found_from_its_payment_alone(
+    gateway: StripeGateway, sandbox: SandboxProcess
+) -> None:
+    opened = gateway.create_checkout(request("monthly", frequency="month"))
+    sandbox.pay(opened.id)
+    checkout = gateway.checkout(opened.id)
+    assert checkout.payment_id is None
+    assert checkout.invoice_id is not None
+    invoice = gateway.invoice(checkout.invoice_id)
+    assert invoice.is_first
+    (payment_id,) = invoice.payment_ids
+    assert gateway.payment(payment_id).donation_id is None  # metadata is not inherited
+    assert gateway.invoice_of(payment_id) == invoice
+    subscription = gateway.subscription(invoice.subscription_id or "")
+    assert (subscription.donation_id, subscription.interval) == ("don_monthly", "month")
+    assert (subscription.amount_minor, subscription.status) == (2_000, "active")
+
+
+def test_events_and_payments_are_listed(gateway: StripeGateway, sandbox: SandboxProcess) -> None:
+    opened = gateway.create_checkout(request("listed"))
+    payment_id = sandbox.pay(opened.id)["payment_intent"]
+    since = datetime.now(UTC) - timedelta(hours=1)
+    listed = [event for event in gateway.events(since) if event.payment_id == payment_id]
+    assert {"payment_intent.succeeded", "charge.succeeded"} <= {event.type for event in listed}
+    assert payment_id in set(gateway.payment_ids(since))
+    assert list(gateway.payment_ids(datetime.now(UTC) + timedelta(days=1))) == []
+
+
+def test_endpoint_is_registered_and_then_updated(gateway: StripeGateway) -> None:
+    url = "https://goal.example/webhooks/stripe"
+    secret = gateway.register_webhook(url, ["payment_intent.succeeded"])
+    assert secret is not None
+    assert secret.startswith("whsec_")
+    assert gateway.register_webhook(url, ["payment_intent.succeeded", "refund.created"]) is None
+
+
+def test_what_stripe_does_not_know_is_refused(gateway: StripeGateway) -> None:
+    with pytest.raises(GatewayRefused):
+        gateway.payment("pi_nothing")
+
+
+def test_stripe_that_does_not_answer_is_unavailable() -> None:
+    gateway = StripeGateway(make_settings(stripe_api_base="http://127.0.0.1:9"))
+    with pytest.raises(GatewayUnavailable):
+        gateway.checkout("cs_test_1")
+
+
+def test_address_that_is_not_stripes_is_refused() -> None:
+    with pytest.raises(GatewayRefused):
+        trusted_checkout_url("http://evil.example/pay", "https://checkout.stripe.com")
