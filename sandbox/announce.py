@@ -4,6 +4,8 @@ import json
 import time
 from fnmatch import fnmatchcase
 
+from sandbox import faults
+from sandbox.faults import Fate
 from sandbox.ids import new_id
 from sandbox.settings import API_VERSION
 from sandbox.transaction import Body, Transaction
@@ -42,27 +44,33 @@ def announce(
         }
     )
     for endpoint in endpoints:
-        queue_delivery(tx, event, endpoint["id"])
+        _queue(tx, event, endpoint["id"], fate=faults.fate_of_delivery(tx, event_type))
     return event
 
 
-def queue_delivery(tx: Transaction, event: Body, endpoint_id: str) -> None:
-    """Have an event delivered now, whether for the first time or once more.
+def _queue(tx: Transaction, event: Body, endpoint_id: str, *, fate: Fate) -> None:
+    """Have an event delivered, whether for the first time or once more.
 
     The payload is written once and sent byte for byte on every attempt, as Stripe does. Deliveries
     go by the machine's time and not by the sandbox's clock: a month that is skipped in a test
     should not give up on the receiver.
     """
     now = time.time()
-    tx.connection.execute(
+    payload = json.dumps(event, indent=2, ensure_ascii=False)
+    state, note = ("given_up", faults.DROPPED) if fate.dropped else ("waiting", "")
+    tx.connection.executemany(
         """
-        INSERT INTO deliveries (event_id, endpoint_id, payload, state, first_at, next_at)
-        VALUES (?, ?, ?, 'waiting', ?, ?)
-        ON CONFLICT (event_id, endpoint_id) DO UPDATE
-        SET state = 'waiting', attempts = 0,
+        INSERT INTO deliveries
+            (event_id, endpoint_id, copy, payload, state, first_at, next_at, note)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+        ON CONFLICT (event_id, endpoint_id, copy) DO UPDATE
+        SET state = 'waiting', attempts = 0, note = '',
             first_at = excluded.first_at, next_at = excluded.next_at
         """,
-        (event["id"], endpoint_id, json.dumps(event, indent=2, ensure_ascii=False), now, now),
+        [
+            (event["id"], endpoint_id, copy, payload, state, now, now + fate.delay_seconds, note)
+            for copy in range(fate.copies)
+        ],
     )
 
 
@@ -71,5 +79,5 @@ def redeliver(tx: Transaction, event_id: str) -> int:
     event = tx.need("event", event_id)
     endpoints = tx.every("webhook_endpoint", status="enabled")
     for endpoint in endpoints:
-        queue_delivery(tx, event, endpoint["id"])
+        _queue(tx, event, endpoint["id"], fate=Fate())
     return len(endpoints)

@@ -3,6 +3,8 @@
 import base64
 import binascii
 import logging
+import socket
+import time
 from functools import partial
 
 from flask import Blueprint, Response, request
@@ -11,6 +13,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from sandbox import expansion, forms, idempotency, strict
 from sandbox.endpoint import Call, Endpoint
 from sandbox.errors import ApiError, invalid
+from sandbox.faults import ApiSwitches
 from sandbox.idempotency import Answer, KeysInUse
 from sandbox.ids import new_id
 from sandbox.resources import ENDPOINTS
@@ -46,10 +49,24 @@ class _Door:
         self._store = store
         self._settings = settings
         self._keys = KeysInUse()
+        self._switches = ApiSwitches(store)
 
     def serve(self, endpoint: Endpoint, object_id: str = "") -> Response:
         """Answer one request, whatever comes of it, in Stripe's shape."""
         request_id = new_id("req_", 14)
+        time.sleep(self._switches.latency_seconds(request.method, request.path))
+        try:
+            self._switches.refuse(request.method, request.path)
+        except ApiError as error:
+            return _respond(Answer(error.status, error.body(), request_id), retry=True)
+        response = self._answer(endpoint, object_id, request_id)
+        if response.status_code < 400 and self._switches.loses_answer(  # noqa: PLR2004 - a success
+            request.method, request.path
+        ):
+            _hang_up()
+        return response
+
+    def _answer(self, endpoint: Endpoint, object_id: str, request_id: str) -> Response:
         try:
             _check_key()
             _check_version()
@@ -135,6 +152,11 @@ class _Door:
         return expansion.expand(tx, body, params.get("expand", []))
 
 
+def _hang_up() -> None:
+    """Close the connection, so that the client never reads what its request came to."""
+    request.environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
+
+
 def _own_failure() -> ApiError:
     message = "The sandbox failed: this is a fault of its own. Its log says more."
     return ApiError(message, status=500, error_type="api_error")
@@ -207,7 +229,7 @@ def _check_version() -> None:
         )
 
 
-def _respond(answer: Answer, *, replayed_as: str | None = None) -> Response:
+def _respond(answer: Answer, *, replayed_as: str | None = None, retry: bool = False) -> Response:
     response = Response(dump(answer.body), status=answer.status, mimetype="application/json")
     response.headers["Request-Id"] = replayed_as or answer.request_id
     response.headers["Stripe-Version"] = API_VERSION
@@ -215,6 +237,6 @@ def _respond(answer: Answer, *, replayed_as: str | None = None) -> Response:
     if replayed_as is not None:
         response.headers["Idempotent-Replayed"] = "true"
         response.headers["Original-Request"] = answer.request_id
-    if answer.status == 500:  # noqa: PLR2004 - a retry under the same key would only be told the same
+    if answer.status == 500 and not retry:  # noqa: PLR2004 - a retry under the same key would only be told the same
         response.headers["Stripe-Should-Retry"] = "false"
     return response

@@ -8,7 +8,7 @@ from functools import partial
 from flask import Blueprint, request
 from werkzeug.exceptions import BadRequest, HTTPException, NotFound
 
-from sandbox import buttons, paying, upkeep
+from sandbox import buttons, faults, paying, upkeep
 from sandbox.announce import redeliver
 from sandbox.cards import CardEntry, read_entry
 from sandbox.delivery import Post
@@ -36,6 +36,7 @@ def make_blueprint(store: Store, post: Post, settings: Settings) -> Blueprint:
         ("/webhooks/redeliver/<event_id>", controls.redeliver),
         ("/webhooks/hurry", controls.hurry),
         ("/clock", controls.advance),
+        ("/faults", controls.turn_faults_on),
     ):
         blueprint.add_url_rule(rule, view_func=button, methods=["POST"])
     for rule, press in buttons.BUTTONS.items():
@@ -45,6 +46,8 @@ def make_blueprint(store: Store, post: Post, settings: Settings) -> Blueprint:
             view_func=partial(controls.press, press),
             methods=["POST"],
         )
+    blueprint.add_url_rule("/faults", view_func=controls.faults)
+    blueprint.add_url_rule("/faults", view_func=controls.clear_faults, methods=["DELETE"])
     blueprint.add_url_rule("/deliveries", view_func=controls.deliveries)
     blueprint.add_url_rule("/clock", endpoint="clock", view_func=controls.tell_time)
     return blueprint
@@ -90,14 +93,36 @@ class _Controls:
             return {"endpoints": redeliver(tx, event_id)}
 
     def hurry(self) -> Body:
-        """Make every delivery that waits for its next attempt, or was given up, due now."""
+        """Make every delivery that waits for its next attempt, or was given up, due now.
+
+        What a switch dropped stays dropped, until its event is redelivered.
+        """
         _json()
         with self._store.write() as tx:
             changed = tx.connection.execute(
                 "UPDATE deliveries SET state = 'waiting', next_at = 0, first_at = unixepoch() "
-                "WHERE state IN ('waiting', 'given_up')"
+                "WHERE state IN ('waiting', 'given_up') AND note != ?",
+                (faults.DROPPED,),
             ).rowcount
         return {"deliveries": changed}
+
+    def turn_faults_on(self) -> Body:
+        """Let webhooks and API requests go wrong (see faults.py); what is left out is off."""
+        wanted = faults.read(_json())
+        with self._store.write() as tx:
+            return faults.turn_on(tx, wanted).model_dump(mode="json")
+
+    def faults(self) -> Body:
+        """Show the switches, and how often each will still strike."""
+        with self._store.read() as tx:
+            on = faults.current(tx) or faults.Faults()
+        return on.model_dump(mode="json")
+
+    def clear_faults(self) -> Body:
+        """Let everything go right again, from the next delivery and request on."""
+        with self._store.write() as tx:
+            faults.clear(tx)
+        return self.faults()
 
     def deliveries(self) -> Body:
         """List the deliveries, the oldest first."""

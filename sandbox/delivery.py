@@ -35,6 +35,7 @@ class Delivery:
     url: str
     secret: str
     attempts: int
+    copy: int
     first_at: float
 
 
@@ -111,7 +112,7 @@ WHERE deliveries.state = 'waiting' AND json_extract(objects.body, '$.status') = 
 def _claim(tx: Transaction) -> Delivery | None:
     row = tx.connection.execute(
         f"SELECT deliveries.sequence, event_id, payload, json_extract(objects.body, '$.url'), "
-        f"json_extract(objects.hidden, '$.secret'), attempts, first_at {DELIVERABLE} "
+        f"json_extract(objects.hidden, '$.secret'), attempts, copy, first_at {DELIVERABLE} "
         "AND next_at <= ? ORDER BY next_at, deliveries.sequence LIMIT 1",
         (time.time(),),
     ).fetchone()
@@ -141,7 +142,7 @@ def _record(tx: Transaction, delivery: Delivery, *, taken: bool, note: str) -> N
         "WHERE sequence = ? AND state = 'sending'",
         (state, next_at, note, delivery.sequence),
     ).rowcount
-    if taken and changed:
+    if taken and changed and delivery.copy == 0:
         event = tx.need("event", delivery.event_id)
         event["pending_webhooks"] = max(0, event["pending_webhooks"] - 1)
         tx.save(event)

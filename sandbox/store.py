@@ -10,7 +10,6 @@ from pathlib import Path
 from sandbox.changes import Changes
 from sandbox.transaction import NO_REQUEST, RequestOrigin, Transaction
 
-SCHEMA_VERSION = 1
 BUSY_TIMEOUT_SECONDS = 30
 
 SCHEMA = """
@@ -67,6 +66,38 @@ INSERT INTO clock VALUES (1, 0);
 """
 
 
+# One step for each later version of the file; a new file takes them all.
+UPGRADES = (
+    """
+    CREATE TABLE faults (
+        only_row INTEGER PRIMARY KEY CHECK (only_row = 1),
+        switches TEXT NOT NULL CHECK (json_valid(switches))
+    ) STRICT;
+    -- A delivery that is duplicated has several rows, which go their ways apart from each other.
+    CREATE TABLE deliveries_2 (
+        sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+        event_id TEXT NOT NULL REFERENCES objects (id),
+        endpoint_id TEXT NOT NULL REFERENCES objects (id),
+        copy INTEGER NOT NULL DEFAULT 0,
+        payload TEXT NOT NULL,
+        state TEXT NOT NULL CHECK (state IN ('waiting', 'sending', 'delivered', 'given_up')),
+        attempts INTEGER NOT NULL DEFAULT 0,
+        first_at REAL NOT NULL,
+        next_at REAL NOT NULL,
+        note TEXT NOT NULL DEFAULT '',
+        UNIQUE (event_id, endpoint_id, copy)
+    ) STRICT;
+    INSERT INTO deliveries_2
+        SELECT sequence, event_id, endpoint_id, 0, payload, state, attempts, first_at, next_at, note
+        FROM deliveries;
+    DROP TABLE deliveries;
+    ALTER TABLE deliveries_2 RENAME TO deliveries;
+    CREATE INDEX deliveries_by_time ON deliveries (state, next_at);
+    CREATE INDEX objects_by_invoice ON objects (json_extract(body, '$.invoice'), kind, sequence);
+    """,
+)
+
+
 class StateError(Exception):
     """The state file cannot be used; the message says why, for a person."""
 
@@ -119,14 +150,14 @@ class Store:
 
 def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     version = connection.execute("PRAGMA user_version").fetchone()[0]
-    if version == 0:
-        statements = f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
-        connection.executescript(statements)
-    elif version != SCHEMA_VERSION:
+    steps = (SCHEMA, *UPGRADES)
+    if version > len(steps):
         raise StateError(
-            f"The state file {path} was written by another version of the sandbox. "
+            f"The state file {path} was written by a later version of the sandbox. "
             "Delete it to start afresh."
         )
+    for number, step in enumerate(steps[version:], start=version + 1):
+        connection.executescript(f"BEGIN IMMEDIATE; {step} PRAGMA user_version = {number}; COMMIT;")
 
 
 def _clock(connection: sqlite3.Connection) -> float:

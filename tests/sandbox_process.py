@@ -166,6 +166,23 @@ class SandboxProcess:
         """Send an event to every endpoint once more."""
         return self.control(f"/_sandbox/webhooks/redeliver/{event_id}")
 
+    def faults(self, **switches: object) -> Json:
+        """Let things go wrong: `webhooks={"duplicate": 0.3, "reorder": 0.5, "drop": 0.1,
+        "delay_seconds": [0, 2]}`, `api={"status": 500, "times": 2, "path": "checkout/sessions",
+        "timeout_after_success": 1, "latency_seconds": 0.5}`, `seed=7`. What is left out is off.
+        """
+        return self.control("/_sandbox/faults", switches)
+
+    def faults_left(self) -> Json:
+        """Show the switches, and how often each will still strike."""
+        left: Json = self._ask("GET", "/_sandbox/faults")
+        return left
+
+    def clear_faults(self) -> Json:
+        """Let everything go right again, from the next delivery and request on."""
+        cleared: Json = self._ask("DELETE", "/_sandbox/faults")
+        return cleared
+
     def hurry(self) -> Json:
         """Make every delivery that waits for a retry due now."""
         return self.control("/_sandbox/webhooks/hurry")
