@@ -152,7 +152,11 @@ def test_the_settings_shown_for_stripe_start_a_site() -> None:
 def test_every_target_of_make_that_is_named_is_there() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     papers = [README, (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")]
-    named = {name for paper in papers for name in re.findall(r"`?make ([a-z-]+)\b", paper)}
+    named = {
+        name
+        for paper in papers
+        for name in re.findall(r"(?:`|^ *)make ([a-z-]+)", paper, re.MULTILINE)
+    }
 
     assert {"run", "test", "help"} <= named
     for name in named:
