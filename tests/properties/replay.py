@@ -1,0 +1,101 @@
+"""Reading the books from nothing: every sum is made again from the entries, in plain Python."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Row, select
+from sqlalchemy.orm import Session
+
+from campaigns.models import Campaign, LedgerEntry, Period, Reference
+from tests.properties.oracle import Books, Month
+
+
+@dataclass
+class Replay:
+    """The books as their entries tell them, beside the sums that are kept."""
+
+    entries: Sequence[Row[*tuple[Any, ...]]]
+    periods: Mapping[int, Row[*tuple[Any, ...]]]
+    references: Mapping[int, Row[*tuple[Any, ...]]]
+
+    def check(self) -> None:
+        """Hold every kept sum against the entries; see that no gift gives more than it has."""
+        sequences: dict[int, list[int]] = defaultdict(list)
+        raised: Counter[int] = Counter()
+        later: Counter[int] = Counter()
+        posted: Counter[int] = Counter()
+        for entry in self.entries:
+            sequences[entry.reference_id].append(entry.sequence)
+            raised[entry.period_id] += entry.amount_minor
+            posted[entry.reference_id] += entry.amount_minor
+            later[entry.period_id] += entry.amount_minor if entry.after_close else 0
+        for id_, reference in self.references.items():
+            assert reference.posted_minor == posted[id_], reference.name
+            assert sorted(sequences[id_]) == list(range(1, reference.entry_count + 1))
+        for id_, period in self.periods.items():
+            assert period.raised_minor == raised[id_], period.key
+            if period.closed_at is not None:
+                assert period.raised_minor == period.as_closed_minor + later[id_], period.key
+        assert sum(row.raised_minor for row in self.periods.values()) == sum(
+            entry.amount_minor for entry in self.entries
+        )
+        taken: Counter[int] = Counter()
+        for id_, reference in self.references.items():
+            if reference.gift_id is not None:
+                taken[reference.gift_id] -= posted[id_]
+        for id_, minor in taken.items():
+            assert 0 <= minor <= posted[id_], self.references[id_].name
+
+    def books(self) -> Books:
+        """Return what the books say, in the oracle's own terms."""
+        posted: Counter[int] = Counter()
+        for entry in self.entries:
+            posted[entry.reference_id] += entry.amount_minor
+        left = Counter(posted)
+        for id_, reference in self.references.items():
+            if reference.gift_id is not None:
+                left[reference.gift_id] += posted[id_]
+        given: dict[int, list[str]] = defaultdict(list)
+        for id_, reference in self.references.items():
+            if reference.gift_id is None and left[id_] > 0:
+                given[reference.period_id].append(reference.donor_key)
+        found = Books(
+            posted={self.references[id_].name: minor for id_, minor in posted.items() if minor}
+        )
+        for id_, period in self.periods.items():
+            counts = (len(given[id_]), len(set(given[id_])))
+            assert counts == (period.donation_count, period.donor_count), period.key
+            if period.raised_minor:
+                found.months[period.slug, period.key] = Month(period.raised_minor, *counts)
+        return found
+
+
+def replay(session: Session) -> Replay:
+    """Read the entries, and what is kept beside them."""
+    entries = session.execute(
+        select(
+            LedgerEntry.id, LedgerEntry.reference_id, LedgerEntry.sequence, LedgerEntry.period_id,
+            LedgerEntry.amount_minor, LedgerEntry.after_close, LedgerEntry.posted_at,
+        ).order_by(LedgerEntry.id)
+    ).all()  # fmt: skip
+    periods = session.execute(
+        select(
+            Period.id, Period.key, Period.raised_minor, Period.donation_count, Period.donor_count,
+            Period.closed_at, Period.as_closed_minor, Campaign.slug,
+        ).join(Campaign, Campaign.id == Period.campaign_id)
+    ).all()  # fmt: skip
+    references = session.execute(
+        select(
+            Reference.id, Reference.name, Reference.gift_id, Reference.period_id,
+            Reference.posted_minor, Reference.entry_count, Reference.donor_key,
+        )
+    ).all()  # fmt: skip
+    return Replay(
+        entries,
+        {period.id: period for period in periods},
+        {reference.id: reference for reference in references},
+    )
