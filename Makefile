@@ -11,7 +11,7 @@ PYTHON ?= $(shell for name in python3.11 python3.12 python3.13 python3; do \
 	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name && break; done)
 WORKERS ?= auto
 
-.PHONY: help run test test-long lint types contracts lock picture clean setup browser
+.PHONY: help run test test-long bench lint types contracts lock picture clean setup browser
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z-]+):.*## /\1\t/' \
@@ -25,6 +25,9 @@ test: setup lint types contracts ## Check everything that CI checks
 
 test-long: setup ## Run the long tests too
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+
+bench: .venv/.installed-dev ## Measure the speed (BENCH=--quick for a short look); writes docs/performance.md
+	$(BIN)/python -m bench $(BENCH)
 
 setup: .venv/.installed-dev browser
 

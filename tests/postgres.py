@@ -23,15 +23,9 @@ _RUN_FOLDER = "GOALPOST_TEST_RUN"
 _START_SECONDS = 60
 # PostgreSQL refuses to run as root. This user is in every passwd file and owns nothing.
 _OTHER_THAN_ROOT = "nobody"
-_OPTIONS = (
-    "listen_addresses=''",
-    # The books of a test need not outlive it.
-    "fsync=off",
-    "synchronous_commit=off",
-    "full_page_writes=off",
-    "max_connections=200",
-    "timezone=UTC",
-)
+_OPTIONS = ("listen_addresses=''", "max_connections=200", "timezone=UTC")
+# The books of a test need not outlive it.
+_FORGETFUL = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
 
 
 class NoServer(Exception):
@@ -55,10 +49,11 @@ def close_run(folder: Path) -> None:
     os.environ.pop(_RUN_FOLDER, None)
 
 
-def server_address() -> str:
+def server_address(*, durable: bool = False) -> str:
     """Return the address of a server, with no database in it; start one if this run has none.
 
-    Raises NoServer, with a sentence: tests of PostgreSQL are never left out silently.
+    A `durable` one has what it commits on the disk before it says so: the benchmark's. Raises
+    NoServer, with a sentence: tests of PostgreSQL are never left out silently.
     """
     named = os.environ.get(NAMED_SERVER)
     if named:
@@ -67,7 +62,7 @@ def server_address() -> str:
     with _locked(folder / "lock"):
         if not (folder / "programs").exists():
             programs = _find_programs(folder)
-            _start(programs, folder)
+            _start(programs, folder, () if durable else _FORGETFUL)
             (folder / "programs").write_text(str(programs))
     return f"postgresql://goalpost@/postgres?host={folder / 'data'}"
 
@@ -109,7 +104,7 @@ def _reachable(package: Path, folder: Path) -> Path:
     return Path(shutil.copytree(package, folder / package.name))
 
 
-def _start(programs: Path, folder: Path) -> None:
+def _start(programs: Path, folder: Path, more_options: tuple[str, ...]) -> None:
     data = folder / "data"
     data.mkdir()
     if os.geteuid() == 0:
@@ -121,7 +116,8 @@ def _start(programs: Path, folder: Path) -> None:
         "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync", "--username=goalpost",
         folder=folder,
     )  # fmt: skip
-    options = " ".join(f"-c {option}" for option in (*_OPTIONS, f"unix_socket_directories={data}"))
+    settings = (*_OPTIONS, *more_options, f"unix_socket_directories={data}")
+    options = " ".join(f"-c {setting}" for setting in settings)
     log = data / "log"
     _run(programs / "pg_ctl", "start", "-w", "-l", str(log), "-o", options, folder=folder)
 

@@ -1,0 +1,88 @@
+"""Measure, print, and write the figures into docs/performance.md: `make bench`.
+
+python -m bench                     all sizes, both databases; writes the paper and the picture
+python -m bench --quick             up to 100,000 entries; prints only
+python -m bench --entries 10,1000   these sizes; prints only
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from bench.events import Rates, measure_events
+from bench.growth import Measured, measure_growth
+from bench.paper import Results, machine, table, write_paper
+from bench.picture import draw
+from bench.sites import KINDS, open_sites
+
+SIZES = (10, 10_000, 1_000_000, 10_000_000)
+QUICK_SIZES = (10, 10_000, 100_000)
+THREADS = (1, 4)
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the benchmark; return the exit status."""
+    asked = _parser().parse_args(arguments)
+    kinds = asked.databases or list(KINDS)
+    sizes = asked.entries or (QUICK_SIZES if asked.quick else SIZES)
+    rounds = asked.rounds or (3 if asked.quick else 5)
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    begun = time.monotonic()
+
+    def step(what: str) -> None:
+        print(f"{time.monotonic() - begun:6.0f} s  {what}", file=sys.stderr, flush=True)
+
+    results = _measure(kinds, sizes, rounds=rounds, events=50 if asked.quick else 150, step=step)
+    print(table(results))
+    if not asked.quick and asked.entries is None and set(kinds) == set(KINDS):
+        write_paper(DOCS / "performance.md", results)
+        (DOCS / "images" / "performance.svg").write_text(draw(results.growth), encoding="utf-8")
+        step("wrote docs/performance.md and docs/images/performance.svg")
+    return 0
+
+
+def _measure(
+    kinds: list[str],
+    sizes: tuple[int, ...],
+    *,
+    rounds: int,
+    events: int,
+    step: Callable[[str], None],
+) -> Results:
+    growth: list[Measured] = []
+    rates: list[Rates] = []
+    databases: list[str] = []
+    for kind in kinds:
+        with open_sites(kind) as make:
+            site = make()
+            databases.append(site.database)
+            rates += measure_events(site, threads=THREADS, rounds=rounds, events=events, step=step)
+            growth += measure_growth(make, sizes, rounds=rounds, step=step)
+    return Results(growth, rates, machine(databases), rounds)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="up to 100,000 entries; prints only")
+    parser.add_argument(
+        "--entries", type=_numbers, metavar="N,N,…", help="these sizes instead; prints only"
+    )
+    parser.add_argument("--rounds", type=int, help="how often each is measured, in turns")
+    parser.add_argument(
+        "--database", dest="databases", action="append", choices=KINDS, help="this one only"
+    )
+    return parser
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in text.split(","))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,119 @@
+"""Books of any size at once: what so many gifts and refunds would have left, by a few statements.
+
+The rows are those that the application itself would have written, so that `ledger verify` finds
+nothing (tests/bench/ proves it): every fiftieth entry is a refund, five gifts have one donor.
+References are named in no order, as Stripe's ids are.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, bindparam, create_engine, text
+
+from bench.sites import NOW, Site
+from core.db import UtcDateTime
+
+GIFTS_A_DONOR = 5
+ENTRIES_A_REFUND = 50
+# Refund number r takes from gift number 40 r: all of them exist, since 49 of 50 are gifts.
+_REFUNDED = 40
+
+_NUMBERS = {
+    "sqlite": "WITH RECURSIVE numbers(i) AS (VALUES (:first) UNION ALL"
+    " SELECT i + 1 FROM numbers WHERE i < :last)",
+    "postgresql": "WITH numbers AS (SELECT i FROM"
+    " generate_series(CAST(:first AS bigint), CAST(:last AS bigint)) AS series(i))",
+}
+# Multiplying by an odd number visits every 32-bit number once.
+_NAME = {
+    "sqlite": "printf('%08x', (i * 2654435761) & 4294967295)",
+    "postgresql": "lpad(to_hex((i * 2654435761) & 4294967295), 8, '0')",
+}
+_GIFT_MINOR = "(1000 + (i % 7) * 500)"
+_REFUND_MINOR = "(-500)"
+# Checks of foreign keys would take longer than all the rest, and the rows are right.
+_HURRY = {
+    "sqlite": (
+        "PRAGMA foreign_keys = OFF",
+        "PRAGMA journal_mode = OFF",
+        "PRAGMA synchronous = OFF",
+        "PRAGMA cache_size = -1000000",
+    ),
+    "postgresql": ("SET session_replication_role = replica", "SET synchronous_commit = off"),
+}
+_AFTERWARDS = {
+    "sqlite": ("ANALYZE",),
+    "postgresql": (
+        *(
+            f"SELECT setval(pg_get_serial_sequence('{name}', 'id'), max(id)) FROM {name}"  # noqa: S608 - names of ours
+            for name in ("ledger_references", "ledger_entries", "period_donors")
+        ),
+        "VACUUM ANALYZE",
+        "CHECKPOINT",
+    ),
+}
+
+
+def fill(site: Site, entries: int) -> None:
+    """Give the campaign's present month so many entries. Its books must be empty."""
+    gifts = entries - entries // ENTRIES_A_REFUND
+    donors = -(-gifts // GIFTS_A_DONOR)
+    # An engine of its own: without the application's care for each transaction.
+    engine = create_engine(site.engine.url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        for statement in _HURRY[site.kind]:
+            connection.execute(text(statement))
+        _insert(
+            connection,
+            "ledger_references (id, name, kind, gift_id, period_id, paid_at, donor_key,"
+            " stated_minor, posted_minor, entry_count)",
+            f"i, 'pi_' || {_NAME[site.kind]}, 'payment', NULL, 1, :now,"
+            f" 'donor:' || ((i - 1) / {GIFTS_A_DONOR}), {_GIFT_MINOR}, {_GIFT_MINOR}, 1",
+            numbers=(1, gifts),
+        )
+        _insert(
+            connection,
+            "ledger_references (id, name, kind, gift_id, period_id, paid_at, donor_key,"
+            " stated_minor, posted_minor, entry_count)",
+            f"i, 're_' || {_NAME[site.kind]}, 'refund', (i - {gifts}) * {_REFUNDED}, 1, :now,"
+            f" 'donor:' || (((i - {gifts}) * {_REFUNDED} - 1) / {GIFTS_A_DONOR}),"
+            f" {_REFUND_MINOR}, {_REFUND_MINOR}, 1",
+            numbers=(gifts + 1, entries),
+        )
+        _insert(
+            connection,
+            "ledger_entries (id, reference_id, sequence, period_id, amount_minor, paid_at,"
+            " posted_at, after_close, cause)",
+            f"i, i, 1, 1, CASE WHEN i <= {gifts} THEN {_GIFT_MINOR} ELSE {_REFUND_MINOR} END,"
+            f" :now, :now, {'0' if site.kind == 'sqlite' else 'false'}, 'bench'",
+            numbers=(1, entries),
+        )
+        _insert(
+            connection,
+            "period_donors (id, period_id, donor_key, donation_count)",
+            f"i, 1, 'donor:' || (i - 1), CASE WHEN i < {donors} THEN {GIFTS_A_DONOR}"
+            f" ELSE {gifts - (donors - 1) * GIFTS_A_DONOR} END",
+            numbers=(1, donors),
+        )
+        connection.execute(
+            text(
+                "UPDATE periods SET donation_count = :gifts, donor_count = :donors, raised_minor ="
+                " (SELECT sum(amount_minor) FROM ledger_entries) WHERE id = 1"
+            ),
+            {"gifts": gifts, "donors": donors},
+        )
+        for statement in _AFTERWARDS[site.kind]:
+            connection.execute(text(statement))
+    engine.dispose()
+
+
+def _insert(connection: Connection, into: str, values: str, *, numbers: tuple[int, int]) -> None:
+    first, last = numbers
+    if first > last:
+        return
+    series = _NUMBERS[connection.dialect.name]
+    statement = text(f"INSERT INTO {into} {series} SELECT {values} FROM numbers")  # noqa: S608 - constants
+    parameters: dict[str, object] = {"first": first, "last": last}
+    if ":now" in values:
+        statement = statement.bindparams(bindparam("now", type_=UtcDateTime()))
+        parameters["now"] = NOW
+    connection.execute(statement, parameters)

@@ -1,0 +1,79 @@
+"""The figures as a table, and where they stand in docs/performance.md."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+from bench.events import Rates
+from bench.growth import Measured
+from bench.rounds import median_ratio
+
+NAMES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
+_PLACE = re.compile(r"(<!-- bench -->\n).*?(<!-- /bench -->)", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """All that a run has measured."""
+
+    growth: Sequence[Measured]
+    rates: Sequence[Rates]
+    machine: str
+    rounds: int
+
+
+def machine(databases: Sequence[str]) -> str:
+    """Say what the figures were measured on."""
+    cores = os.cpu_count()
+    python = f"{platform.python_implementation()} {platform.python_version()}"
+    system = f"{platform.system()} {platform.machine()}"
+    return f"{cores} shared cores, {system}, {python}; {'; '.join(databases)}"
+
+
+def table(results: Results) -> str:
+    """Return the figures as Markdown."""
+    lines = [
+        f"Measured on {results.machine}; medians of {results.rounds} rounds in turns.",
+        "",
+        "| database | entries | reading the bar | posting a gift | adding the entries up |",
+        "| --- | ---: | ---: | ---: | ---: |",
+    ]
+    first = {measured.kind: measured for measured in reversed(results.growth)}
+    for measured in results.growth:
+        cells = (_time(measured, first[measured.kind], name) for name in ("read", "post", "sum"))
+        lines.append(f"| {NAMES[measured.kind]} | {measured.entries:,} | {' | '.join(cells)} |")
+    lines += [
+        "",
+        "| database | threads | bare INSERT | accepted | bare INSERT and UPDATE | worked |",
+        "| --- | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    for rates in results.rates:
+        accepted = median_ratio(rates.accepted, rates.bare_insert)
+        worked = median_ratio(rates.worked, rates.bare_update)
+        lines.append(
+            f"| {NAMES[rates.kind]} | {rates.threads} | {median(rates.bare_insert):,.0f}/s"
+            f" | {median(rates.accepted):,.0f}/s ({accepted:.2f})"
+            f" | {median(rates.bare_update):,.0f}/s"
+            f" | {median(rates.worked):,.0f}/s ({worked:.2f}) |"
+        )
+    return "\n".join(lines)
+
+
+def _time(measured: Measured, first: Measured, name: str) -> str:
+    seconds = measured.median_of(name)
+    return f"{seconds * 1000:,.2f} ms (× {seconds / first.median_of(name):,.2f})"
+
+
+def write_paper(paper: Path, results: Results) -> None:
+    """Put the figures in their place of the paper, whose words are written by hand."""
+    text = paper.read_text(encoding="utf-8")
+    written, places = _PLACE.subn(lambda match: f"{match[1]}{table(results)}\n{match[2]}", text)
+    if places != 1:
+        raise ValueError(f"{paper.name} has no single place for the figures: <!-- bench -->")
+    paper.write_text(written, encoding="utf-8")
