@@ -6,11 +6,47 @@ Each takes the id that stands in the address and the JSON that was sent, and giv
 from collections.abc import Callable
 from typing import Any
 
+from sandbox import currencies, delayed, paying
 from sandbox.errors import invalid
-from sandbox.resources import collecting, disputes, subscriptions
+from sandbox.resources import collecting, disputes, metadata, subscriptions
 from sandbox.transaction import Body, Transaction
 
 Button = Callable[[Transaction, str, Body], Body]
+
+
+def settle(tx: Transaction, intent_id: str, _given: Body) -> Body:
+    """Have the money of a bank debit arrive."""
+    return delayed.settle(tx, tx.need("payment_intent", intent_id))
+
+
+def fail(tx: Transaction, intent_id: str, _given: Body) -> Body:
+    """Have a bank debit fail."""
+    return delayed.fail(tx, tx.need("payment_intent", intent_id))
+
+
+def pay_without_session(tx: Transaction, _no_id: str, given: Body) -> Body:
+    """Take money that is no donation of ours: `{"amount": …, "currency": "usd"}`, and more.
+
+    `metadata` and `description` may be given.
+    """
+    amount_minor = _read(given, "amount", int)
+    currency = _read(given, "currency", str, otherwise="usd").lower()
+    notes = _read(given, "metadata", dict, otherwise={})
+    if not all(isinstance(value, str) for value in notes.values()):
+        raise invalid("Metadata holds texts only.", param="metadata")
+    if currency not in currencies.SUPPORTED:
+        raise invalid(f"Invalid currency: {currency[:20]}.", param="currency")
+    if amount_minor is None or not 0 < amount_minor <= currencies.MOST_MINOR:
+        raise invalid("Invalid positive integer", param="amount")
+    return paying.pay_without_session(
+        tx,
+        amount_minor=amount_minor,
+        currency=currency,
+        data={
+            "metadata": metadata.merge({"metadata": notes}),
+            "description": _read(given, "description", str),
+        },
+    )
 
 
 def dispute(tx: Transaction, intent_id: str, given: Body) -> Body:
@@ -59,6 +95,9 @@ def _read(given: Body, name: str, kind: type, *, otherwise: Any = None) -> Any:
 
 
 BUTTONS: dict[str, Button] = {
+    "/payments": pay_without_session,
+    "/payments/<object_id>/settle": settle,
+    "/payments/<object_id>/fail": fail,
     "/payments/<object_id>/dispute": dispute,
     "/disputes/<object_id>/win": win,
     "/disputes/<object_id>/lose": _on_dispute(disputes.lose),

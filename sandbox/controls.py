@@ -10,7 +10,8 @@ from werkzeug.exceptions import BadRequest, HTTPException, NotFound
 
 from sandbox import buttons, faults, paying, upkeep
 from sandbox.announce import redeliver
-from sandbox.cards import CardEntry, read_entry
+from sandbox.cards import read_entry
+from sandbox.debits import DebitEntry, read_debit
 from sandbox.delivery import Post
 from sandbox.errors import ApiError
 from sandbox.pages import COMPLETED_WAIT_SECONDS, find_session, success_url
@@ -60,16 +61,23 @@ class _Controls:
         self._settings = settings
 
     def pay(self, session_id: str) -> Body:
-        """Pay as a donor would; `{"card": …}` and the page's other fields may be given."""
+        """Pay as a donor would; `{"card": …}` and the page's other fields may be given.
+
+        `{"method": "bank_debit"}` completes the session and leaves it unpaid for three days.
+        """
         given = _json()
         typed = {**DONOR, **given, "card_number": given.get("card", "4242424242424242")}
         fields = {name: str(value) for name, value in typed.items()}
         with self._store.write() as tx:
             session = _session(tx, session_id)
-            entry = read_entry(fields, now_seconds=tx.now)
-            if not isinstance(entry, CardEntry):
+            by_debit = fields.get("method") == "bank_debit"
+            entry = read_debit(fields) if by_debit else read_entry(fields, now_seconds=tx.now)
+            if isinstance(entry, dict):
                 raise BadRequest(" ".join(entry.values()))
-            result = paying.confirm(tx, session, entry, settings=self._settings)
+            if isinstance(entry, DebitEntry):
+                result = paying.debit(tx, session, entry)
+            else:
+                result = paying.confirm(tx, session, entry, settings=self._settings)
         return self._tell(session, result)
 
     def authenticate(self, session_id: str) -> Body:

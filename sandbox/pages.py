@@ -7,7 +7,8 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from sandbox import currencies, paying
-from sandbox.cards import CARDS, CardEntry, read_entry
+from sandbox.cards import CARDS, read_entry
+from sandbox.debits import METHOD, DebitEntry, read_debit
 from sandbox.delivery import Post
 from sandbox.paying import Outcome, Result
 from sandbox.settings import Settings
@@ -17,7 +18,7 @@ from sandbox.transaction import Body, Transaction
 # Checkout waits this long for the answer to `checkout.session.completed` before it sends the donor
 # on: https://docs.stripe.com/checkout/fulfillment
 COMPLETED_WAIT_SECONDS = 10.0
-FIELDS = ("email", "card_number", "expiry", "cvc", "name")
+FIELDS = ("method", "email", "card_number", "expiry", "cvc", "name")
 BUTTONS = {"donate": "Donate", "book": "Book", "subscribe": "Subscribe"}
 
 
@@ -86,10 +87,14 @@ def _submit(tx: Transaction, session: Body, typed: dict[str, str], settings: Set
     """Take the form; a second submission of a paid session only sends the donor on."""
     if session["status"] != "open":
         return _follow(session, paying.closed(session))
-    entry = read_entry(typed, now_seconds=tx.now)
-    if not isinstance(entry, CardEntry):
+    by_debit = typed["method"] == "bank_debit"
+    entry = read_debit(typed) if by_debit else read_entry(typed, now_seconds=tx.now)
+    if isinstance(entry, dict):
         return _form(tx, session, typed=typed, errors=entry, status=422)
-    result = paying.confirm(tx, session, entry, settings=settings)
+    if isinstance(entry, DebitEntry):
+        result = paying.debit(tx, session, entry)
+    else:
+        result = paying.confirm(tx, session, entry, settings=settings)
     if result.outcome is Outcome.DECLINED:
         return _form(tx, session, typed=typed, message=result.message, status=402)
     return _follow(session, result)
@@ -105,7 +110,7 @@ def _authenticate(tx: Transaction, session: Body, *, passed: bool) -> Shown:
 
 
 def _follow(session: Body, result: Result) -> Shown:
-    if result.outcome is Outcome.PAID:
+    if result.outcome in (Outcome.PAID, Outcome.PROCESSING):
         target = success_url(session)
     elif result.outcome is Outcome.AUTHENTICATE:
         target = url_for(".challenge", session_id=session["id"])
@@ -133,8 +138,8 @@ def _form(
         items=tx.hidden(session["id"])["line_items"],
         label=currencies.label,
         cards=CARDS.values(),
+        takes_debits=METHOD in session["payment_method_types"],
         button=BUTTONS.get(session["submit_type"], "Pay"),
-        known_email=known_email,
         typed={"email": known_email, **(typed or {})},
         errors=errors or {},
         message=message,

@@ -7,8 +7,9 @@ open takes no more money.
 from dataclasses import asdict, dataclass
 from enum import Enum
 
-from sandbox import renewals
-from sandbox.cards import CardEntry, Decline
+from sandbox import delayed, renewals
+from sandbox.cards import CARDS, CardEntry, Decline
+from sandbox.debits import METHOD, DebitEntry
 from sandbox.resources import (
     charges,
     checkout_sessions,
@@ -33,6 +34,7 @@ class Outcome(Enum):
     """Where the donor stands now."""
 
     PAID = "paid"
+    PROCESSING = "processing"
     DECLINED = "declined"
     AUTHENTICATE = "requires_action"
     CLOSED = "closed"
@@ -64,6 +66,24 @@ def confirm(tx: Transaction, session: Body, entry: CardEntry, *, settings: Setti
     return _charge(tx, session, intent, entry, method=method, authenticated=False)
 
 
+def debit(tx: Transaction, session: Body, entry: DebitEntry) -> Result:
+    """Complete a session by bank debit: it stays unpaid until the bank has answered."""
+    if session["status"] != "open":
+        return closed(session)
+    if METHOD not in session["payment_method_types"]:
+        return Result(Outcome.DECLINED, "This payment takes no bank debits. Pay with a card.")
+    intent = _intent_of(tx, session)
+    method = payment_methods.add_debit(tx, entry, customer_id=session["customer"])
+    _remember(tx, session, None)
+    intent["customer"] = _customer_of(tx, session, entry)
+    charge = charges.begin_debit(tx, intent, method_id=method["id"], entry=entry)
+    payment_intents.process(tx, intent, charge=charge)
+    tx.schedule(
+        "settle_debit", intent["id"], due_at=tx.clock_seconds + delayed.SETTLED_AFTER_SECONDS
+    )
+    return _complete(tx, session, entry, customer_id=intent["customer"], payment_status="unpaid")
+
+
 def authenticate(tx: Transaction, session: Body, *, passed: bool) -> Result:
     """Come back from the bank's page; `passed` says which of its buttons was pressed."""
     pending = tx.hidden(session["id"]).get("authentication")
@@ -82,9 +102,29 @@ def authenticate(tx: Transaction, session: Body, *, passed: bool) -> Result:
     return _charge(tx, session, intent, entry, method=method, authenticated=True)
 
 
+def pay_without_session(tx: Transaction, *, amount_minor: int, currency: str, data: Body) -> Body:
+    """Pay by a good card outside Checkout, as for something that is no donation."""
+    intent = payment_intents.add(
+        tx, amount_minor=amount_minor, currency=currency, data=data, customer_id=None
+    )
+    entry = CardEntry(
+        card=CARDS["4242424242424242"],
+        email="customer@example.com",
+        name="Another Customer",
+        expiry_month=12,
+        expiry_year=2049,
+    )
+    method = payment_methods.add(tx, entry, customer_id=None)
+    charge = charges.succeed(tx, intent, method_id=method["id"], entry=entry, authenticated=False)
+    return payment_intents.succeed(tx, intent, charge=charge)
+
+
 def closed(session: Body) -> Result:
     """Say how a session that takes no more money ended."""
-    return Result(Outcome.PAID if session["status"] == "complete" else Outcome.CLOSED)
+    if session["status"] != "complete":
+        return Result(Outcome.CLOSED)
+    unpaid = session["payment_status"] == "unpaid"
+    return Result(Outcome.PROCESSING if unpaid else Outcome.PAID)
 
 
 def _intent_of(tx: Transaction, session: Body) -> Body:
@@ -158,7 +198,7 @@ def _begin_trial(tx: Transaction, session: Body, entry: CardEntry, *, method: Bo
 def _complete(
     tx: Transaction,
     session: Body,
-    entry: CardEntry,
+    entry: CardEntry | DebitEntry,
     *,
     customer_id: str | None,
     payment_status: str,
@@ -167,10 +207,10 @@ def _complete(
     event = checkout_sessions.complete(
         tx, session, customer_id=customer_id, details=details, payment_status=payment_status
     )
-    return Result(Outcome.PAID, completed_event_id=event["id"])
+    return Result(closed(session).outcome, completed_event_id=event["id"])
 
 
-def _customer_of(tx: Transaction, session: Body, entry: CardEntry) -> str | None:
+def _customer_of(tx: Transaction, session: Body, entry: CardEntry | DebitEntry) -> str | None:
     """Make a customer where the session asks for one; fill in the address of one without."""
     if session["customer"] is not None:
         customer = tx.need("customer", session["customer"])

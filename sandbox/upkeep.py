@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable
 
-from sandbox import idempotency, renewals
+from sandbox import delayed, idempotency, renewals
 from sandbox.cycles import boundary
 from sandbox.resources import charges, checkout_sessions, collecting, refunds
 from sandbox.store import Store
@@ -17,6 +17,7 @@ ACTIONS: dict[str, Callable[[Transaction, str], object]] = {
     "renew_subscription": renewals.renew,
     "retry_invoice": collecting.retry,
     "settle_charge": charges.settle,
+    "settle_debit": delayed.settle_in_time,
 }
 IDLE_SECONDS = 60.0
 

@@ -90,15 +90,21 @@ class SandboxProcess:
         return self._end(subprocess.Popen.kill)
 
     def pay(
-        self, session_id: str, card: str = "4242424242424242", *, email: str | None = None
+        self,
+        session_id: str,
+        card: str = "4242424242424242",
+        *,
+        email: str | None = None,
+        method: str = "card",
     ) -> Json:
-        """Pay a session; returns once the webhook for it was answered.
+        """Pay a session by card or `bank_debit`; returns once the webhook for it was answered.
 
-        Gives `outcome` (paid, declined, requires_action, closed), `message`, `payment_intent`
-        and `success_url`.
+        Gives `outcome` (paid, processing, declined, requires_action, closed), `message`,
+        `payment_intent`, `subscription`, `invoice` and `success_url`.
         """
         donor = {} if email is None else {"email": email}
-        return self.control(f"/_sandbox/sessions/{session_id}/pay", {"card": card, **donor})
+        typed = {"card": card, "method": method, **donor}
+        return self.control(f"/_sandbox/sessions/{session_id}/pay", typed)
 
     def authenticate(self, session_id: str, *, passed: bool = True) -> Json:
         """Come back from the bank's page of a card with 3-D Secure."""
@@ -112,6 +118,31 @@ class SandboxProcess:
         if amount is not None:
             form["amount"] = str(amount)
         return self.api("POST", "/v1/refunds", form, key=key)
+
+    def settle(self, payment_intent: str) -> Json:
+        """Have the money of a bank debit arrive; by itself it does after three days."""
+        return self.control(f"/_sandbox/payments/{payment_intent}/settle")
+
+    def fail(self, payment_intent: str) -> Json:
+        """Have a bank debit fail."""
+        return self.control(f"/_sandbox/payments/{payment_intent}/fail")
+
+    def foreign_payment(
+        self,
+        amount: int,
+        currency: str = "usd",
+        *,
+        metadata: Mapping[str, str] | None = None,
+        description: str | None = None,
+    ) -> Json:
+        """Take money that is no donation of ours; give its payment intent."""
+        more = {} if description is None else {"description": description}
+        body = {"amount": amount, "currency": currency, "metadata": dict(metadata or {}), **more}
+        return self.control("/_sandbox/payments", body)
+
+    def payments(self) -> list[Json]:
+        """Give every payment intent with its latest charge, the oldest first."""
+        return self._all("/v1/payment_intents", {"expand[]": "data.latest_charge"})
 
     def dispute(
         self,
@@ -149,13 +180,15 @@ class SandboxProcess:
 
     def events(self, event_type: str | None = None) -> list[Json]:
         """Give every event, the oldest first."""
-        query: dict[str, str] = {"limit": "100"}
-        if event_type is not None:
-            query["type"] = event_type
+        return self._all("/v1/events", {} if event_type is None else {"type": event_type})
+
+    def _all(self, path: str, asked: Mapping[str, str]) -> list[Json]:
+        """Give all that a list of the API holds, the oldest first."""
+        query = {"limit": "100", **asked}
         found: list[Json] = []
         more = True
         while more:
-            page = self.api("GET", f"/v1/events?{urllib.parse.urlencode(query)}")
+            page = self.api("GET", f"{path}?{urllib.parse.urlencode(query)}")
             found += page["data"]
             more = page["has_more"]
             if more:

@@ -1,7 +1,8 @@
-"""Charges: one attempt to take money from a card."""
+"""Charges: one attempt to take money from a card or a bank account."""
 
 from sandbox.announce import announce
 from sandbox.cards import CardEntry, Decline
+from sandbox.debits import LAST4, METHOD, DebitEntry
 from sandbox.endpoint import Call, Endpoint
 from sandbox.errors import unspoken
 from sandbox.ids import new_id
@@ -18,9 +19,28 @@ def succeed(
     tx: Transaction, intent: Body, *, method_id: str, entry: CardEntry, authenticated: bool
 ) -> Body:
     """Take the money of an intent; the balance transaction follows a second later."""
-    charge = _build(tx, intent, method_id=method_id, entry=entry, authenticated=authenticated)
+    charge = _build(tx, intent, method_id=method_id, entry=entry)
+    charge["payment_method_details"] = {
+        "card": _card(intent, entry, authenticated=authenticated),
+        "type": "card",
+    }
+    tx.add(charge, hidden={"refund_behaviour": entry.card.refunds})
+    return arrive(tx, charge)
+
+
+def begin_debit(tx: Transaction, intent: Body, *, method_id: str, entry: DebitEntry) -> Body:
+    """Ask the donor's bank for the money; it answers in days, and the charge is dated today."""
+    charge = _build(tx, intent, method_id=method_id, entry=entry)
+    charge["payment_method_details"] = {"type": METHOD, METHOD: _debit()}
+    tx.add(charge)
+    announce(tx, "charge.pending", charge)
+    return charge
+
+
+def arrive(tx: Transaction, charge: Body) -> Body:
+    """Have a charge's money arrive."""
     charge |= {
-        "amount_captured": intent["amount"],
+        "amount_captured": charge["amount"],
         "captured": True,
         "paid": True,
         "status": "succeeded",
@@ -30,9 +50,15 @@ def succeed(
             seller_message="Payment complete.",
         ),
     }
-    tx.add(charge, hidden={"refund_behaviour": entry.card.refunds})
-    announce(tx, "charge.succeeded", charge)
+    announce(tx, "charge.succeeded", tx.save(charge))
     tx.schedule("settle_charge", charge["id"], due_at=tx.clock_seconds + SETTLED_AFTER_SECONDS)
+    return charge
+
+
+def bounce(tx: Transaction, charge: Body, *, decline: Decline) -> Body:
+    """Have the donor's bank refuse a charge that was pending."""
+    charge |= _failure(decline)
+    announce(tx, "charge.failed", tx.save(charge))
     return charge
 
 
@@ -40,19 +66,9 @@ def fail(
     tx: Transaction, intent: Body, *, method_id: str, entry: CardEntry, decline: Decline
 ) -> Body:
     """Record that the bank said no."""
-    charge = _build(tx, intent, method_id=method_id, entry=entry, authenticated=False)
-    charge |= {
-        "failure_code": decline.code,
-        "failure_message": decline.message,
-        "paid": False,
-        "status": "failed",
-        "outcome": _outcome(
-            outcome_type="issuer_declined",
-            network_status="declined_by_network",
-            reason=decline.decline_code or decline.code,
-            seller_message="The bank did not return any further details with this decline.",
-        ),
-    }
+    charge = _build(tx, intent, method_id=method_id, entry=entry) | _failure(decline)
+    card = _card(intent, entry, authenticated=False)
+    charge["payment_method_details"] = {"card": card, "type": "card"}
     tx.add(charge)
     announce(tx, "charge.failed", charge)
     return charge
@@ -66,6 +82,21 @@ def settle(tx: Transaction, charge_id: str) -> None:
         charge["balance_transaction"] = transaction["id"]
         tx.save(charge)
         announce(tx, "charge.updated", charge, previous={"balance_transaction": None})
+
+
+def _failure(decline: Decline) -> Body:
+    return {
+        "failure_code": decline.code,
+        "failure_message": decline.message,
+        "paid": False,
+        "status": "failed",
+        "outcome": _outcome(
+            outcome_type="issuer_declined",
+            network_status="declined_by_network",
+            reason=decline.decline_code or decline.code,
+            seller_message="The bank did not return any further details with this decline.",
+        ),
+    }
 
 
 def _outcome(
@@ -84,9 +115,7 @@ def _outcome(
     }
 
 
-def _build(
-    tx: Transaction, intent: Body, *, method_id: str, entry: CardEntry, authenticated: bool
-) -> Body:
+def _build(tx: Transaction, intent: Body, *, method_id: str, entry: CardEntry | DebitEntry) -> Body:
     return {
         "id": new_id("ch_"),
         "object": "charge",
@@ -116,7 +145,7 @@ def _build(
         "paid": False,
         "payment_intent": intent["id"],
         "payment_method": method_id,
-        "payment_method_details": {"card": _card(intent, entry, authenticated), "type": "card"},
+        "payment_method_details": None,
         "receipt_email": intent["receipt_email"],
         "receipt_number": None,
         "receipt_url": None,
@@ -133,7 +162,21 @@ def _build(
     }
 
 
-def _card(intent: Body, entry: CardEntry, authenticated: bool) -> Body:  # noqa: FBT001 - one caller
+def _debit() -> Body:
+    return {
+        "account_holder_type": "individual",
+        "account_type": "checking",
+        "bank_name": "SANDBOX BANK",
+        "expected_debit_date": None,
+        "fingerprint": "sandboxaccount01",
+        "last4": LAST4,
+        "mandate": None,
+        "payment_reference": None,
+        "routing_number": "110000000",
+    }
+
+
+def _card(intent: Body, entry: CardEntry, *, authenticated: bool) -> Body:
     secured = {
         "authentication_flow": "challenge",
         "electronic_commerce_indicator": "05",

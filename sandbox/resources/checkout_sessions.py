@@ -4,6 +4,7 @@ from typing import cast
 
 from sandbox import session_rules
 from sandbox.announce import announce
+from sandbox.debits import METHOD
 from sandbox.endpoint import Call, Endpoint
 from sandbox.errors import refused, unspoken
 from sandbox.ids import new_id
@@ -36,6 +37,16 @@ def complete(
     }
     tx.save(session)
     return announce(tx, "checkout.session.completed", session)
+
+
+def settle(tx: Transaction, intent_id: str, *, succeeded: bool) -> None:
+    """Tell how the payment ended that was still processing when its session was completed."""
+    for session in tx.every("checkout.session", payment_intent=intent_id):
+        if succeeded:
+            session["payment_status"] = "paid"
+            tx.save(session)
+        outcome = "succeeded" if succeeded else "failed"
+        announce(tx, f"checkout.session.async_payment_{outcome}", session)
 
 
 def expire(tx: Transaction, session_id: str) -> Body:
@@ -89,8 +100,15 @@ def _data(params: Body) -> Body:
             "payment_intent_data": FIRST_OF_SUBSCRIPTION,
             "subscription_data": subscriptions.check_data(params.get("subscription_data", {})),
         }
-    given = params.get("payment_intent_data", {})
-    return {"payment_intent_data": payment_intents.check_data(given)}
+    data = payment_intents.check_data(params.get("payment_intent_data", {}))
+    return {"payment_intent_data": {**data, "payment_method_types": _method_types(params)}}
+
+
+def _method_types(params: Body) -> list[str]:
+    """Give how the donor can pay: by card, and single gifts by bank debit too."""
+    excluded = params.get("excluded_payment_method_types", [])
+    debits = params["mode"] == "payment" and METHOD not in excluded
+    return ["card", METHOD] if debits else ["card"]
 
 
 def _build(call: Call, *, email: str | None) -> Body:
@@ -143,7 +161,7 @@ def _build(call: Call, *, email: str | None) -> Body:
         "payment_method_collection": "always" if recurring else "if_required",
         "payment_method_configuration_details": None,
         "payment_method_options": {"card": {"request_three_d_secure": "automatic"}},
-        "payment_method_types": ["card"],
+        "payment_method_types": _method_types(params),
         "payment_status": "unpaid",
         "permissions": None,
         "phone_number_collection": {"enabled": False},

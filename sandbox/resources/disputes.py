@@ -64,8 +64,8 @@ def open_dispute(
     if kind == "inquiry":
         announce(tx, "charge.dispute.created", dispute)
         return dispute
-    dispute |= {"status": "needs_response", "is_charge_refundable": False}
-    dispute["payment_method_details"]["card"]["case_type"] = "chargeback"
+    dispute["status"] = "needs_response"
+    _become_chargeback(dispute)
     announce(tx, "charge.dispute.created", tx.save(dispute))
     return _withdraw(tx, dispute)
 
@@ -73,8 +73,7 @@ def open_dispute(
 def escalate(tx: Transaction, dispute: Body) -> Body:
     """Turn an inquiry into a dispute: now the money is taken."""
     _check_status(dispute, INQUIRY, "escalated")
-    dispute["payment_method_details"]["card"]["case_type"] = "chargeback"
-    dispute["is_charge_refundable"] = False
+    _become_chargeback(dispute)
     _change(tx, dispute, status="needs_response")
     return _withdraw(tx, dispute)
 
@@ -146,6 +145,12 @@ def _charge_to_dispute(tx: Transaction, intent: Body) -> Body:
     return charge
 
 
+def _become_chargeback(dispute: Body) -> None:
+    dispute["is_charge_refundable"] = False
+    if dispute["payment_method_details"] is not None:
+        dispute["payment_method_details"]["card"]["case_type"] = "chargeback"
+
+
 def _withdraw(tx: Transaction, dispute: Body) -> Body:
     taken = balance_transactions.add_for_dispute(tx, dispute, fee=FEE_MINOR)
     dispute["balance_transactions"] = [taken]
@@ -173,8 +178,7 @@ def _check_status(dispute: Body, allowed: frozenset[str], verb: str) -> None:
 
 
 def _build(tx: Transaction, charge: Body, *, amount_minor: int, reason: str) -> Body:
-    details = charge["payment_method_details"]
-    brand = details.get("card", {}).get("brand", "unknown")
+    card = charge["payment_method_details"].get("card")
     return {
         "id": new_id("dp_"),
         "object": "dispute",
@@ -198,18 +202,20 @@ def _build(tx: Transaction, charge: Body, *, amount_minor: int, reason: str) -> 
         "livemode": False,
         "metadata": {},
         "payment_intent": charge["payment_intent"],
-        "payment_method_details": {
-            "card": {
-                "brand": brand,
-                "case_type": "inquiry",
-                "network": brand,
-                "network_reason_code": "10.4",
-            },
-            "type": "card",
-        },
+        "payment_method_details": None if card is None else _card_details(card),
         "reason": reason,
         "status": "warning_needs_response",
     }
+
+
+def _card_details(card: Body) -> Body:
+    details = {
+        "brand": card["brand"],
+        "case_type": "inquiry",
+        "network": card["brand"],
+        "network_reason_code": "10.4",
+    }
+    return {"card": details, "type": "card"}
 
 
 def _retrieve(call: Call) -> Body:

@@ -72,7 +72,7 @@ def add(
         "payment_method": None,
         "payment_method_configuration_details": None,
         "payment_method_options": {"card": {"request_three_d_secure": "automatic"}},
-        "payment_method_types": ["card"],
+        "payment_method_types": data.get("payment_method_types", ["card"]),
         "processing": None,
         "receipt_email": data.get("receipt_email"),
         "review": None,
@@ -102,6 +102,19 @@ def require_authentication(tx: Transaction, intent: Body, *, method_id: str, url
         },
     }
     announce(tx, "payment_intent.requires_action", intent)
+    return tx.save(intent)
+
+
+def process(tx: Transaction, intent: Body, *, charge: Body) -> Body:
+    """Wait for days, until the donor's bank has answered."""
+    intent |= {
+        "status": "processing",
+        "latest_charge": charge["id"],
+        "payment_method": charge["payment_method"],
+        "last_payment_error": None,
+        "next_action": None,
+    }
+    announce(tx, "payment_intent.processing", intent)
     return tx.save(intent)
 
 

@@ -1,9 +1,10 @@
-"""Payment methods: the card that a donor typed, without its number."""
+"""Payment methods: the card that a donor typed, without its number, or their bank account."""
 
 from dataclasses import asdict
 
 from sandbox.announce import announce
 from sandbox.cards import CARDS, CardEntry
+from sandbox.debits import LAST4, METHOD, DebitEntry
 from sandbox.ids import new_id
 from sandbox.transaction import Body, Transaction
 
@@ -13,10 +14,7 @@ def add(tx: Transaction, entry: CardEntry, *, customer_id: str | None) -> Body:
     card = entry.card
     return tx.add(
         {
-            "id": new_id("pm_"),
-            "object": "payment_method",
-            "allow_redisplay": "limited",
-            "billing_details": billing_details(entry),
+            **_build(tx, entry, customer_id=customer_id),
             "card": {
                 "brand": card.brand,
                 "checks": checks(),
@@ -33,14 +31,30 @@ def add(tx: Transaction, entry: CardEntry, *, customer_id: str | None) -> Body:
                 "three_d_secure_usage": {"supported": True},
                 "wallet": None,
             },
-            "created": tx.now,
-            "customer": customer_id,
-            "customer_account": None,
-            "livemode": False,
-            "metadata": {},
             "type": "card",
         },
         hidden={"entry": {**asdict(entry), "card": card.number}},
+    )
+
+
+def add_debit(tx: Transaction, entry: DebitEntry, *, customer_id: str | None) -> Body:
+    """Store a bank account as Stripe shows one."""
+    return tx.add(
+        {
+            **_build(tx, entry, customer_id=customer_id),
+            "type": METHOD,
+            METHOD: {
+                "account_holder_type": "individual",
+                "account_type": "checking",
+                "bank_name": "SANDBOX BANK",
+                "financial_connections_account": None,
+                "fingerprint": "sandboxaccount01",
+                "last4": LAST4,
+                "networks": {"preferred": "ach", "supported": ["ach"]},
+                "routing_number": "110000000",
+                "status_details": {},
+            },
+        }
     )
 
 
@@ -58,7 +72,21 @@ def entry_of(tx: Transaction, method_id: str) -> CardEntry:
     return CardEntry(**{**entry, "card": CARDS[entry["card"]]})
 
 
-def billing_details(entry: CardEntry) -> Body:
+def _build(tx: Transaction, entry: CardEntry | DebitEntry, *, customer_id: str | None) -> Body:
+    return {
+        "id": new_id("pm_"),
+        "object": "payment_method",
+        "allow_redisplay": "limited",
+        "billing_details": billing_details(entry),
+        "created": tx.now,
+        "customer": customer_id,
+        "customer_account": None,
+        "livemode": False,
+        "metadata": {},
+    }
+
+
+def billing_details(entry: CardEntry | DebitEntry) -> Body:
     """Give what the donor said of themselves."""
     return {
         "address": {

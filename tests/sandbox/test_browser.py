@@ -27,7 +27,7 @@ def test_donor_pays_with_three_d_secure(
         for field, value in CARD.items():
             page.fill(f"#{field}", value)
         page.fill("#card_number", "4000 0025 0000 3155")
-        form = page.locator("form").bounding_box()
+        form = page.locator("form.card-form").bounding_box()
         assert form is not None
         assert form["x"] + form["width"] <= width
         page.click("button[type=submit]#pay")
