@@ -35,6 +35,7 @@ def create_app(
     """
     settings = settings or load_settings()
     logging.basicConfig(level=settings.log_level, format="%(levelname)s %(name)s: %(message)s")
+    logging.getLogger("stripe").setLevel(logging.WARNING)  # it tells of each request it makes
     app = Flask(__name__, instance_path=str(INSTANCE_PATH))
     app.config.update(
         SECRET_KEY=settings.secret_key.get_secret_value(),

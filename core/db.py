@@ -8,6 +8,7 @@ is free of the corruption bug of https://sqlite.org/wal.html#walresetbug.
 
 from __future__ import annotations
 
+import os
 import random
 import sqlite3
 import time
@@ -17,6 +18,7 @@ from datetime import UTC, datetime
 from inspect import iscoroutinefunction
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
+from weakref import WeakSet
 
 from flask import Flask
 from flask_sqlalchemy_lite import SQLAlchemy
@@ -117,6 +119,17 @@ def _text(_type: Any, _compiler: Any, **_: Any) -> str:
 def _blob(_type: Any, _compiler: Any, **_: Any) -> str:
     return "BLOB"
 
+
+_engines: WeakSet[Engine] = WeakSet()
+
+
+def _forget_connections() -> None:
+    """Leave a parent's connections to the parent: two processes on one of them corrupt both."""
+    for engine in _engines:
+        engine.dispose(close=False)
+
+
+os.register_at_fork(after_in_child=_forget_connections)
 
 db = SQLAlchemy(session_options={"expire_on_commit": False})
 
@@ -238,5 +251,10 @@ def init_app(app: Flask, settings: Settings) -> None:
     app.teardown_appcontext_funcs = [
         function for function in app.teardown_appcontext_funcs if not iscoroutinefunction(function)
     ]
+    # A migration is done as a whole or not at all, on SQLite too, whose DDL is transactional
+    # although Alembic thinks it is not; one that is killed is simply run again.
+    app.config["ALEMBIC_CONTEXT"] = {"transactional_ddl": True, "transaction_per_migration": True}
     with app.app_context():
-        prepare_engine(db.engine)
+        engine = db.engine
+        prepare_engine(engine)
+    _engines.add(engine)

@@ -7,7 +7,7 @@ from typing import Any, cast
 from wsgiref.headers import Headers
 
 from flask import Flask, Response, current_app, jsonify, render_template, request
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
 from werkzeug.exceptions import HTTPException
 
 from core.errors import Conflict, DomainError, Invalid, NotFound, Unavailable
@@ -30,6 +30,8 @@ _HINTS = {
     HTTPStatus.SERVICE_UNAVAILABLE: "Please try again in a minute.",
     HTTPStatus.INTERNAL_SERVER_ERROR: "We have noted it. Please try again in a minute.",
 }
+# What a database says of a wrong statement; all else it says of itself: locked, full, broken, gone.
+_OUR_MISTAKES = (DataError, IntegrityError, ProgrammingError)
 # Every page of ours loads from itself only; nobody may frame it. Faces that may be framed set
 # their own policy, and the values here fill only what is not set.
 PAGE_POLICY = (
@@ -49,7 +51,7 @@ def init_app(app: Flask) -> None:
     app.after_request(_fill_headers)
     app.register_error_handler(DomainError, _domain_error)
     app.register_error_handler(HTTPException, _http_error)
-    app.register_error_handler(OperationalError, _database_error)
+    app.register_error_handler(DBAPIError, _database_error)
 
 
 def status_of(error: DomainError) -> HTTPStatus:
@@ -102,7 +104,9 @@ def _http_error(error: HTTPException) -> Response | tuple[Response, int]:
     return answer, code
 
 
-def _database_error(error: OperationalError) -> tuple[Response, int]:
+def _database_error(error: DBAPIError) -> tuple[Response, int]:
+    if isinstance(error, _OUR_MISTAKES):
+        raise error
     current_app.logger.error("the database does not answer: %s", error.orig)
     return _answer(
         HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", "We can't reach our books just now.", ""

@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
+from alembic.operations import Operations
 from click.testing import Result
 from flask import Flask
 from sqlalchemy import inspect
@@ -38,3 +42,25 @@ def test_going_back_leaves_no_table_and_going_forth_makes_them_again(app: Flask)
     assert not ours & tables(app)
     assert run(app, "upgrade").exit_code == 0
     assert ours <= tables(app)
+
+
+def test_migration_that_dies_half_way_leaves_nothing_and_is_run_again(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run(app, "downgrade", "base").exit_code == 0
+    tables_made = []
+
+    def die(*arguments: Any, **options: Any) -> object:
+        tables_made.append(arguments[0])
+        if len(tables_made) == 5:
+            raise RuntimeError("killed")
+        return make_table(*arguments, **options)
+
+    make_table = Operations.create_table
+    with monkeypatch.context() as broken:
+        broken.setattr(Operations, "create_table", die)
+        assert run(app, "upgrade").exit_code != 0
+    assert len(tables_made) == 5
+    assert not set(Base.metadata.tables) & tables(app)
+    assert run(app, "upgrade").exit_code == 0
+    assert set(Base.metadata.tables) <= tables(app)
