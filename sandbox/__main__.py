@@ -15,6 +15,7 @@ from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 from sandbox.addresses import is_web_address
 from sandbox.application import Parts, create_app
 from sandbox.delivery import Post
+from sandbox.resources.portal_configurations import ensure_default
 from sandbox.resources.webhook_endpoints import follow_command_line
 from sandbox.settings import Settings
 from sandbox.store import StateError, Store
@@ -98,6 +99,7 @@ def _run(store: Store, settings: Settings, listener: socket.socket) -> None:
     post, upkeep = Post(store), Upkeep(store)
     with store.write() as tx:
         follow_command_line(tx, settings)
+        ensure_default(tx)
     server = _serve(Parts(store, post, settings), listener)
     # Blocked in every thread and waited for below: a handler that set a threading.Event could
     # interrupt this thread while it holds the event's own lock, and hang.

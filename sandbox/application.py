@@ -1,10 +1,10 @@
-"""The sandbox as one Flask application: the API, the payment page, the overview, the controls."""
+"""The sandbox as one Flask application: the API, the donors' pages, the overview, the controls."""
 
 from dataclasses import dataclass
 
 from flask import Flask, Response
 
-from sandbox import api, controls, overview, pages
+from sandbox import api, controls, overview, pages, portal
 from sandbox.delivery import Post
 from sandbox.settings import Settings
 from sandbox.store import Store
@@ -28,6 +28,7 @@ def create_app(parts: Parts) -> Flask:
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.register_blueprint(api.make_blueprint(parts.store, parts.settings))
     app.register_blueprint(pages.make_blueprint(parts.store, parts.post, parts.settings))
+    app.register_blueprint(portal.make_blueprint(parts.store))
     app.register_blueprint(overview.make_blueprint(parts.store, parts.settings))
     app.register_blueprint(controls.make_blueprint(parts.store, parts.post, parts.settings))
     app.after_request(_harden)

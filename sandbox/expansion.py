@@ -16,6 +16,7 @@ DEPTH_MAX = 4
 EXPANDABLE: dict[str, frozenset[str]] = {
     "checkout.session": frozenset({"customer", "invoice", "payment_intent", "subscription"}),
     "subscription": frozenset({"customer", "default_payment_method", "latest_invoice"}),
+    "billing_portal.session": frozenset({"configuration"}),
     "invoice": frozenset({"customer", "parent.subscription_details.subscription"}),
     "invoice_payment": frozenset({"invoice", "payment.payment_intent"}),
     "payment_intent": frozenset({"customer", "latest_charge", "payment_method"}),

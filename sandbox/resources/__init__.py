@@ -12,6 +12,8 @@ from sandbox.resources import (
     invoice_payments,
     invoices,
     payment_intents,
+    portal_configurations,
+    portal_sessions,
     refunds,
     subscriptions,
     webhook_endpoints,
@@ -29,6 +31,8 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *invoices.ENDPOINTS,
     *collecting.ENDPOINTS,
     *invoice_payments.ENDPOINTS,
+    *portal_sessions.ENDPOINTS,
+    *portal_configurations.ENDPOINTS,
     *events.ENDPOINTS,
     *webhook_endpoints.ENDPOINTS,
 )

@@ -65,6 +65,14 @@ def update(tx: Transaction, customer: Body, params: Body) -> Body:
     return customer
 
 
+def use_card(tx: Transaction, customer: Body, *, method_id: str) -> Body:
+    """Charge this card where nothing else is said."""
+    before = customer["invoice_settings"]
+    customer["invoice_settings"] = {**before, "default_payment_method": method_id}
+    announce(tx, "customer.updated", tx.save(customer), previous={"invoice_settings": before})
+    return customer
+
+
 def _checked(params: Body) -> Body:
     for name in params:
         if name not in SPOKEN:
