@@ -29,7 +29,7 @@ class PeriodView:
     ends_at: datetime
 
     def to_json(self) -> dict[str, Any]:
-        """Return the period as DESIGN's public contract writes it."""
+        """Return the period as the public contract writes it."""
         return {
             "key": self.key,
             "label": self.label,

@@ -45,7 +45,7 @@ _LEAST_CHARGE_MINOR: Mapping[str, int] = MappingProxyType(
     | dict.fromkeys(("JPY", "KRW"), 50)
     | {"GBP": 30, "DKK": 250, "HKD": 400, "CZK": 1500, "HUF": 17500}
 )
-# A gift by card: eight digits, the most that every card scheme takes. FAULTS.md 33: sums are
+# A gift by card: eight digits, the most that every card scheme takes. Sums are thus
 # capped long before they come near 2**63.
 MOST_CHARGE_MINOR = 99_999_999
 # A gift that arrived otherwise (a foundation's bank transfer) and a goal: twelve digits.

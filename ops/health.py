@@ -49,7 +49,7 @@ def readyz() -> tuple[Response, int]:
     """Tell whether readers can be served: 503 where something needed is missing.
 
     A late scheduler or a backlog is shown and does not take the site down: no total depends on
-    them (DESIGN.md, Months).
+    them (docs/adr/0003).
     """
     findings = list(examine())
     ready = all(finding.ok for finding in findings if finding.needed)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, cast
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, select, update
 from sqlalchemy.orm import Session
 
 from campaigns.catalog import find_campaign
@@ -89,6 +89,20 @@ def find_donation(session: Session, campaign: Campaign, donation_id: str) -> Don
         return None
     donation = session.get(Donation, donation_id)
     return donation if donation is not None and donation.campaign_id == campaign.id else None
+
+
+def mark_failed(session: Session, donation_id: str) -> None:
+    """Give up a donation for which Stripe will open no session; one that got further stays."""
+    session.execute(
+        update(Donation)
+        .where(
+            Donation.id == donation_id,
+            Donation.state == DonationState.PENDING,
+            Donation.checkout_session_id.is_(None),
+        )
+        .values(state=DonationState.FAILED)
+        .execution_options(synchronize_session=False)
+    )
 
 
 def checkout_request(

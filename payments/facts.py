@@ -19,7 +19,8 @@ from payments.gateway import (
     Subscription,
 )
 
-# STRIPE.md's table: which events tell of what. Whatever is not here is kept as `unhandled`.
+# Which events tell of what: https://docs.stripe.com/api/events/types. Whatever is not here is kept
+# as `unhandled`.
 _OF_A_CHECKOUT = frozenset(
     f"checkout.session.{what}"
     for what in ("completed", "async_payment_succeeded", "async_payment_failed", "expired")

@@ -39,7 +39,7 @@ def _strip(text: str | None) -> str | None:
 
 
 class DonateForm(FlaskForm):  # type: ignore[misc] # Flask-WTF ships no types
-    """The fields of DESIGN's public contract; `amount` is text in the reader's own format."""
+    """The fields of the public contract; `amount` is text in the reader's own format."""
 
     amount = StringField(filters=[_strip])
     frequency = StringField(filters=[_strip])

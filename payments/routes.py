@@ -25,7 +25,13 @@ from core.errors import Invalid, NotFound
 from core.money import parse_amount, typed_amount
 from core.web import PAGE_POLICY, settings
 from payments.books import Occasion, apply_facts
-from payments.donating import checkout_request, counted_minor, find_donation, start_donation
+from payments.donating import (
+    checkout_request,
+    counted_minor,
+    find_donation,
+    mark_failed,
+    start_donation,
+)
 from payments.errors import (
     GatewayRefused,
     GatewayUnavailable,
@@ -33,7 +39,7 @@ from payments.errors import (
     UntrustedEvent,
 )
 from payments.facts import gather_for_checkout
-from payments.forms import DonateForm, FormView, first_errors, form_view
+from payments.forms import DonateForm, FormView, first_errors, form_view, new_form_token
 from payments.gateway import Event, Gateway
 from payments.inbox import accept_event, work_event
 from payments.models import Donation, DonationState
@@ -124,6 +130,12 @@ def donate(slug: str) -> Response:
     except (GatewayUnavailable, GatewayRefused) as error:
         session.rollback()
         current_app.logger.warning("no checkout for %s: %s", donation.id, error)
+        if isinstance(error, GatewayRefused):
+            # Asking for this one again can't help (its time at Stripe may be over): the next
+            # press of the button is another donation.
+            mark_failed(session, donation.id)
+            session.commit()
+            view.form_token = new_form_token()
         view.notice = (
             "We can't reach our payment service just now. Nothing was charged, and what you"
             " filled in is kept: please try again in a minute."

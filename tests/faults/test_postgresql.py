@@ -1,4 +1,4 @@
-"""What PostgreSQL may do to a transaction; the whole of it is then done again (FAULTS.md 47)."""
+"""What PostgreSQL may do to a transaction; the whole of it is then done again."""
 
 from __future__ import annotations
 

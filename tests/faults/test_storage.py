@@ -1,4 +1,4 @@
-"""The disk and the file underneath the books: what must hold when they fail (FAULTS.md 43-46)."""
+"""The disk and the file underneath the books: what must hold when they fail."""
 
 from __future__ import annotations
 

@@ -202,6 +202,19 @@ def test_lost_answer_gives_the_same_session_on_retry(
     assert fake_gateway.calls["create_checkout"] == 2
 
 
+def test_donation_that_stripe_refuses_is_given_up_for_another(
+    client: FlaskClient, session: Session, fake_gateway: FakeGateway
+) -> None:
+    fake_gateway.refused = True
+    response = give_online(client, amount="20")
+    assert response.status_code == 503
+    assert [found.state for found in donations(session)] == ["failed"]
+    fake_gateway.refused = False
+    again = client.post("/c/support-us/donate", data=fields_of(response))
+    assert again.status_code == 303
+    assert sorted(found.state for found in donations(session)) == ["failed", "pending"]
+
+
 def test_retry_asks_for_the_very_same_session_however_late(
     client: FlaskClient, fake_gateway: FakeGateway, clock: MovableClock
 ) -> None:

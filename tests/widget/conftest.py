@@ -52,7 +52,7 @@ def paper() -> Iterator[Site]:
 
 @pytest.fixture
 def snippet(tracker: Tracker) -> str:
-    """EMBED.md's line, as an editor pastes it."""
+    """The documented line, as an editor pastes it."""
     return (
         f'<script async src="{tracker.origin}/embed/v1.js"></script>'
         '<donation-goal campaign="support-us">'

@@ -67,7 +67,7 @@ class Site:
 
 
 def progress_json(origin: str, **changes: Any) -> dict[str, Any]:
-    """Return DESIGN.md's example, with `changes`; `tiers` may be given as whole amounts."""
+    """Return the contract's example, with `changes`; `tiers` may be given as whole amounts."""
     raised = changes.pop("raised", 520)
     tiers = changes.pop("tiers", (0, 2500, 5000))
     label = changes.pop("label", "MAY 2021")
