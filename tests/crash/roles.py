@@ -1,0 +1,58 @@
+"""What the workers of the crash loop do: serve the site, be one of two schedulers, or clean up."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import Any
+
+from flask import Flask
+from werkzeug.serving import make_server
+
+from core.clock import EXTENSION, MovableClock
+from ops import jobs
+from payments.inbox import MOST_BACK_OFF
+
+TICK_SECONDS = 0.02
+RECONCILE_EVERY = 4
+MOST_TRIES = 8
+
+
+def serve(app: Flask, order: Mapping[str, Any]) -> None:
+    """Serve the site until killed, each request in a thread of its own."""
+    make_server("127.0.0.1", order["port"], app, threaded=True).serve_forever()
+
+
+def schedule(app: Flask, order: Mapping[str, Any]) -> None:
+    """Do what the scheduler does, without its pauses, until killed."""
+    chance = random.Random(order["seed"])  # noqa: S311 - no secret
+    while True:
+        jobs.run_job(app, "roll")
+        jobs.run_job(app, "inbox")
+        if not chance.randrange(RECONCILE_EVERY):
+            jobs.run_job(app, "reconcile")
+        time.sleep(TICK_SECONDS)
+
+
+def settle(app: Flask, _order: Mapping[str, Any]) -> None:
+    """Ask Stripe for what was missed, and work until nothing is left to be tried again."""
+    with app.app_context():
+        jobs.ask_stripe()
+    # From here time runs, so that back-offs and dead workers' leases end.
+    clock = MovableClock(app.extensions[EXTENSION].now())
+    app.extensions[EXTENSION] = clock
+    with app.app_context():
+        for _ in range(MOST_TRIES):
+            clock.advance(MOST_BACK_OFF + timedelta(seconds=1))
+            if not jobs.work_inbox():
+                break
+        jobs.roll()
+
+
+ROLES: Mapping[str, Callable[[Flask, Mapping[str, Any]], None]] = {
+    "web": serve,
+    "scheduler": schedule,
+    "settle": settle,
+}

@@ -1,0 +1,83 @@
+"""A process that has imported everything, and forks workers: a new one costs no second, as it did.
+
+    python -m tests.crash.zygote    (reads orders from stdin, a line of JSON each)
+
+It opens no connection: none of SQLite may cross a fork. What a worker does is in `roles`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import traceback
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import stripe
+from flask import Flask
+
+from app import create_app
+from core.clock import SystemClock
+from core.settings import Settings
+from payments import stripe_events
+from tests.crash import points, roles, seeded
+
+YEARS_SECONDS = 100 * 366 * 86_400
+
+
+class AheadClock(SystemClock):
+    """The machine's clock, ahead by as many seconds as a file says."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+
+    def now(self) -> Any:
+        """Return the present instant, as far ahead as Stripe's clock was moved."""
+        return super().now() + timedelta(seconds=int(self._file.read_text()))
+
+
+def main() -> None:
+    """Read the site's settings, then fork a worker for each order."""
+    stripe.enable_telemetry = False  # imported for the workers' sake: it takes a second
+    Settings.model_config["env_file"] = None
+    told = json.loads(sys.stdin.readline())
+    settings = Settings(**told["settings"])
+    folder = Path(told["folder"])
+    # The sandbox's clock moves ahead, and so does ours; its signatures are of the real time.
+    stripe_events.SIGNATURE_TOLERANCE_SECONDS = YEARS_SECONDS
+    app = create_app(settings, clock=AheadClock(folder / "ahead"))
+    # Nobody waits for the workers: the kernel buries them at once.
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    print(json.dumps({"ready": True}), flush=True)  # noqa: T201 - how it answers
+    for line in sys.stdin:
+        order = json.loads(line)
+        pid = os.fork()
+        if pid == 0:
+            _live(order, app, folder)
+        print(json.dumps({"pid": pid}), flush=True)  # noqa: T201 - how it answers
+
+
+def _live(order: dict[str, Any], app: Flask, folder: Path) -> None:
+    """Be a worker, and end with it, whatever happens."""
+    try:
+        with (folder / "workers.log").open("a") as log:
+            os.dup2(log.fileno(), 1)
+            os.dup2(log.fileno(), 2)
+        os.close(0)
+        if order.get("bug"):
+            seeded.BUGS[order["bug"]]()
+        if order.get("fuse"):
+            point, passes = order["fuse"]
+            points.install(points.Fuse(point, passes, folder / "hits"))
+        roles.ROLES[order["role"]](app, order)
+    except BaseException:  # noqa: BLE001 - a process's edge
+        traceback.print_exc()
+        os._exit(1)
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()
