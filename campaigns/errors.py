@@ -32,6 +32,12 @@ class LedgerConflict(Conflict):
     code = "ledger_conflict"
 
 
+class StaleFacts(Conflict):
+    """Somebody stated something about the gift since these facts were asked for: ask again."""
+
+    code = "stale_facts"
+
+
 class InvalidCampaign(Invalid):
     """What was given can't make a campaign."""
 

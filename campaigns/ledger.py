@@ -10,14 +10,14 @@ The period's total and counts move in the same transaction as the entries.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from campaigns.errors import LedgerConflict
+from campaigns.errors import LedgerConflict, StaleFacts
 from campaigns.models import (
     Campaign,
     LedgerEntry,
@@ -63,13 +63,16 @@ def state_gift(
     *,
     cause: str,
     now: datetime,
+    seen_version: int | None = None,
 ) -> int:
     """Bring the ledger to what is known of `gift` and of what takes from it.
 
     Returns what is left of the gift, in minor units. Reductions that are on record and not
     named here stay as they were stated. Safe to repeat and to race: the gift's row is locked
     until the caller commits. Raises LedgerConflict where a reference already stands for
-    something else.
+    something else, and StaleFacts where the gift was stated again since the caller read
+    `seen_version` (see `gift_versions`) and asked for the facts; None is for facts that
+    nobody else can know better.
     """
     if not gift.kind.is_gift or not 0 <= gift.effect_minor <= MOST_MINOR:
         raise ValueError("a gift's effect lies between zero and MOST_MINOR")
@@ -86,16 +89,30 @@ def state_gift(
             "stated_minor": 0,
             "posted_minor": 0,
             "entry_count": 0,
+            "version": 0,
         },
         unique=("name",),
     )
     row = _lock(session, gift.reference)
     if row.kind != gift.kind or _campaign_id(session, row) != campaign.id:
         raise LedgerConflict(f"{gift.reference} already stands for another gift.")
+    if seen_version is not None and row.version != seen_version:
+        raise StaleFacts(f"{gift.reference} was stated again in the meantime.")
+    row.version += 1
     row.stated_minor = gift.effect_minor
     for reduction in reductions:
         _state_reduction(session, row, reduction)
     return _settle(session, row, cause=cause, now=now)
+
+
+def gift_versions(session: Session, references: Iterable[str]) -> dict[str, int]:
+    """Return how often each of these gifts was stated; a gift that is not on record is left out."""
+    return {
+        row.name: row.version
+        for row in session.execute(
+            select(Reference.name, Reference.version).where(Reference.name.in_(references))
+        )
+    }
 
 
 def _lock(session: Session, reference: str) -> Reference:
@@ -127,6 +144,7 @@ def _state_reduction(session: Session, gift: Reference, reduction: Reduction) ->
             "stated_minor": 0,
             "posted_minor": 0,
             "entry_count": 0,
+            "version": 0,
         },
         unique=("name",),
     )

@@ -204,6 +204,9 @@ class Reference(Base):
     stated_minor: Mapped[int] = mapped_column(default=0)
     posted_minor: Mapped[int] = mapped_column(default=0)
     entry_count: Mapped[int] = mapped_column(default=0)
+    # Of a gift: how often it was stated. Tells whoever read it before asking Stripe whether
+    # somebody who asked later was quicker.
+    version: Mapped[int] = mapped_column(default=0)
 
 
 class LedgerEntry(Base):

@@ -50,6 +50,7 @@ _READ_ONLY = "goalpost_read_only"
 # Serialization failure, deadlock, and the server shutting down or starting up.
 _PASSING_STATES = frozenset({"40001", "40P01", "57P01", "57P02", "57P03"})
 T = TypeVar("T")
+OpenSession = Callable[[], AbstractContextManager[Session]]
 _WAL_SAFE_SINCE = ((3, 51, 3), (3, 50, 7), (3, 44, 6))
 
 
@@ -179,7 +180,7 @@ def wal_is_safe(version: tuple[int, int, int] = sqlite3.sqlite_version_info) -> 
 
 
 def in_transaction(
-    open_session: Callable[[], AbstractContextManager[Session]],
+    open_session: OpenSession,
     work: Callable[[Session], T],
     *,
     attempts: int = 5,

@@ -171,6 +171,7 @@ def upgrade() -> None:
     sa.Column('stated_minor', sa.BigInteger(), nullable=False),
     sa.Column('posted_minor', sa.BigInteger(), nullable=False),
     sa.Column('entry_count', sa.BigInteger(), nullable=False),
+    sa.Column('version', sa.BigInteger(), nullable=False),
     sa.CheckConstraint("(kind IN ('payment', 'offline')) = (gift_id IS NULL)", name=op.f('ck_ledger_references_gift_or_of_a_gift')),
     sa.CheckConstraint("kind IN ('payment', 'offline', 'refund', 'dispute')", name=op.f('ck_ledger_references_kind')),
     sa.CheckConstraint('CASE WHEN gift_id IS NULL THEN stated_minor >= 0 AND posted_minor >= 0 ELSE stated_minor <= 0 AND posted_minor <= 0 END', name=op.f('ck_ledger_references_sign')),

@@ -8,15 +8,19 @@ they are applied, within one transaction of the caller's.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
+from typing import Protocol, TypeVar
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from campaigns.ledger import Gift, Reduction, state_gift
+from campaigns.errors import StaleFacts
+from campaigns.ledger import Gift, Reduction, gift_versions, state_gift
 from campaigns.models import Campaign, ReferenceKind
-from core.db import insert_if_absent
+from core.db import OpenSession, in_transaction, insert_if_absent
 from payments import gateway, quarantine, recurring
 from payments.donating import known_donor
 from payments.errors import DonationNotKnownYet
@@ -24,7 +28,18 @@ from payments.facts import Facts, PaymentFacts
 from payments.gateway import Payment
 from payments.models import Donation, DonationState, Subscription
 
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+# Each look loses only to somebody who has brought the same payment along meanwhile.
+MOST_LOOKS = 5
 _SETTLED = frozenset({DonationState.PAID, DonationState.QUARANTINED})
+
+
+class Apply(Protocol[T_co]):
+    """Applies facts within a transaction; `seen` belongs into the Occasion."""
+
+    def __call__(self, session: Session, /, *, facts: Facts, seen: Mapping[str, int]) -> T_co:
+        """Bring the books along."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +49,38 @@ class Occasion:
     cause: str
     livemode: bool  # of this site
     now: datetime
+    # How often each payment had been stated before the facts were asked for, 0 where it is not
+    # named; None where nobody else can be at work.
+    seen: Mapping[str, int] | None = None
+
+
+def look_and_apply(
+    open_session: OpenSession,
+    gather: Callable[[], Facts | None],
+    apply: Apply[T],
+    *,
+    payment_id: str | None = None,
+) -> T | None:
+    """Ask Stripe and apply what it says, in a transaction; again where others were quicker.
+
+    Two workers may ask about one payment, and what the first of them heard may be older than
+    what the second has already applied: a refund that was pending then and has failed since.
+    So the payments' versions are read before Stripe is asked and hold at the end, or the facts
+    are asked for anew. `payment_id` is the payment that it is probably about: knowing it saves a
+    second look. Returns None where `gather` does.
+    """
+    expected = [payment_id] if payment_id else []
+    for _ in range(MOST_LOOKS):
+        names = tuple(expected)
+        seen = in_transaction(open_session, partial(gift_versions, references=names))
+        facts = gather()
+        if facts is None:
+            return None
+        try:
+            return in_transaction(open_session, partial(apply, facts=facts, seen=seen))
+        except StaleFacts:
+            expected = [found.payment.id for found in facts.payments]
+    raise StaleFacts("Others were quicker each time.")
 
 
 def apply_facts(session: Session, facts: Facts, occasion: Occasion) -> str:
@@ -199,6 +246,7 @@ def _settle(session: Session, donation: Donation, found: PaymentFacts, occasion:
         reductions,
         cause=occasion.cause,
         now=occasion.now,
+        seen_version=None if occasion.seen is None else occasion.seen.get(payment.id, 0),
     )
     return f"{payment.id} counted: {left} of {payment.received_minor} {payment.currency}"
 

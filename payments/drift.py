@@ -11,10 +11,9 @@ from sqlalchemy.orm import Session
 
 from campaigns.ledger import shares_minor
 from campaigns.models import Reference, ReferenceKind
-from core.db import in_transaction
+from core.db import OpenSession, in_transaction
 from payments.facts import PaymentFacts, gather_for_payment
 from payments.gateway import Gateway
-from payments.inbox import OpenSession
 from payments.models import QuarantinedPayment, QuarantineState
 
 Step = Callable[[str], None]

@@ -6,17 +6,17 @@ is brought into the books by `payments.books`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from core.db import in_transaction, insert_if_absent
+from core.db import OpenSession, in_transaction, insert_if_absent
 from core.errors import NotFound
-from payments.books import Occasion, apply_facts
+from payments.books import Occasion, apply_facts, look_and_apply
 from payments.facts import Facts, gather_for_event
 from payments.gateway import Event, Gateway
 from payments.models import InboxEvent, InboxState
@@ -25,7 +25,6 @@ from payments.models import InboxEvent, InboxState
 LEASE = timedelta(minutes=2)
 MOST_BACK_OFF = timedelta(hours=1)
 MOST_LISTED = 1000
-OpenSession = Callable[[], AbstractContextManager[Session]]
 _DUE = (InboxState.WAITING, InboxState.FAILED)
 
 
@@ -84,14 +83,16 @@ def work_event(
     if body is None:
         return None
 
+    def apply(session: Session, /, *, facts: Facts, seen: Mapping[str, int]) -> bool:
+        occasion = Occasion(cause=event_id, livemode=livemode, now=now(), seen=seen)
+        _apply(session, event_id, facts, occasion)
+        return True
+
     state, outcome = InboxState.UNHANDLED, "kept: nothing of ours follows from it"
     try:
-        facts = gather_for_event(gateway, gateway.parse_event(body))
-        if facts is not None:
-            in_transaction(
-                open_session,
-                lambda session: _apply(session, event_id, facts, livemode=livemode, now=now()),
-            )
+        event = gateway.parse_event(body)
+        gather = partial(gather_for_event, gateway, event)
+        if look_and_apply(open_session, gather, apply, payment_id=event.payment_id):
             return InboxState.DONE
     except Exception as error:  # noqa: BLE001 - the inbox's edge: whatever it is, it is recorded
         state, outcome = InboxState.FAILED, f"{type(error).__name__}: {error}"
@@ -117,10 +118,10 @@ def _claim(session: Session, event_id: str, *, now: datetime) -> bytes | None:
     return None if row is None else bytes(row.body)
 
 
-def _apply(session: Session, event_id: str, facts: Facts, *, livemode: bool, now: datetime) -> None:
+def _apply(session: Session, event_id: str, facts: Facts, occasion: Occasion) -> None:
     """Bring the books along and the event to done, in one transaction: both, or neither."""
-    outcome = apply_facts(session, facts, Occasion(cause=event_id, livemode=livemode, now=now))
-    _mark(session, event_id, InboxState.DONE, outcome, now=now)
+    outcome = apply_facts(session, facts, occasion)
+    _mark(session, event_id, InboxState.DONE, outcome, now=occasion.now)
 
 
 def _mark(

@@ -8,7 +8,7 @@ in the code that webhooks run, so it is safe beside them and safe to repeat.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -16,13 +16,13 @@ from functools import partial
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from core.db import in_transaction, insert_if_absent
+from core.db import OpenSession, in_transaction, insert_if_absent
 from core.errors import DomainError
-from payments.books import Occasion, apply_facts
+from payments.books import Occasion, apply_facts, look_and_apply
 from payments.errors import GatewayRefused, GatewayUnavailable
 from payments.facts import Facts, gather_for_payment, gather_for_subscription
 from payments.gateway import Event, Gateway
-from payments.inbox import OpenSession, accept_event, due_event_ids, work_event
+from payments.inbox import accept_event, due_event_ids, work_event
 from payments.models import Donation, ReconcileCursor, Subscription
 
 CURSOR = "events"
@@ -149,27 +149,28 @@ def _by_objects(
 ) -> Reconciled:
     payment_ids = dict.fromkeys(gateway.payment_ids(since - LOOK_BACK))
     subscription_ids = in_transaction(open_session, _subscription_ids)
-    subjects: list[Callable[[], Facts]] = [
-        *(partial(gather_for_payment, gateway, found) for found in payment_ids),
-        *(partial(gather_for_subscription, gateway, found) for found in subscription_ids),
+    subjects: list[tuple[str, Callable[[Gateway, str], Facts]]] = [
+        *((found, gather_for_payment) for found in payment_ids),
+        *((found, gather_for_subscription) for found in subscription_ids),
     ]
     failed = 0
-    for gather in subjects:
+
+    def apply(session: Session, /, *, facts: Facts, seen: Mapping[str, int]) -> str:
+        occasion = Occasion(cause="reconcile", livemode=livemode, now=now(), seen=seen)
+        return apply_facts(session, facts, occasion)
+
+    for subject, gather in subjects:
         try:
-            facts = gather()
-            occasion = Occasion(cause="reconcile", livemode=livemode, now=now())
-            in_transaction(open_session, partial(_apply, facts=facts, occasion=occasion))
+            look_and_apply(
+                open_session, partial(gather, gateway, subject), apply, payment_id=subject
+            )
         except (GatewayUnavailable, GatewayRefused):
             raise  # Stripe itself fails us: begin anew later, from the same cursor
         except DomainError as error:
             failed += 1  # one payment that can't be booked holds up no other
             log.warning("reconcile: %s", error.message)
-        step(str(gather.args[1]) if isinstance(gather, partial) else "")
+        step(subject)
     return Reconciled(since, "objects", len(subjects), 0, failed)
-
-
-def _apply(session: Session, *, facts: Facts, occasion: Occasion) -> None:
-    apply_facts(session, facts, occasion)
 
 
 def _subscription_ids(session: Session) -> Sequence[str]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from http import HTTPStatus
 from typing import cast
 
@@ -16,6 +17,7 @@ from sqlalchemy.orm import Session
 from werkzeug.datastructures import MultiDict
 
 from campaigns.catalog import find_campaign
+from campaigns.errors import StaleFacts
 from campaigns.labels import money_label
 from campaigns.models import Campaign, CampaignState
 from campaigns.progress import read_all_progress, read_history, read_progress
@@ -24,7 +26,7 @@ from core.db import db, in_transaction, read_session
 from core.errors import Invalid, NotFound
 from core.money import parse_amount, typed_amount
 from core.web import PAGE_POLICY, settings
-from payments.books import Occasion, apply_facts
+from payments.books import Occasion, apply_facts, look_and_apply
 from payments.donating import (
     checkout_request,
     counted_minor,
@@ -38,7 +40,7 @@ from payments.errors import (
     PaymentsNotSetUp,
     UntrustedEvent,
 )
-from payments.facts import gather_for_checkout
+from payments.facts import Facts, gather_for_checkout
 from payments.forms import DonateForm, FormView, first_errors, form_view, new_form_token
 from payments.gateway import Event, Gateway
 from payments.inbox import accept_event, work_event
@@ -295,11 +297,15 @@ def _ask_again(session: Session, donation: Donation) -> None:
     if gateway is None or checkout_id is None:
         return
     session.rollback()  # no transaction stays open while we wait for Stripe
+
+    def apply(session: Session, /, *, facts: Facts, seen: Mapping[str, int]) -> str:
+        occasion = Occasion(
+            cause=f"thanks:{checkout_id}", livemode=settings().livemode, now=now(), seen=seen
+        )
+        return apply_facts(session, facts, occasion)
+
     try:
-        facts = gather_for_checkout(gateway, checkout_id)
-    except (GatewayUnavailable, GatewayRefused) as error:
+        look_and_apply(open_session, partial(gather_for_checkout, gateway, checkout_id), apply)
+    except (GatewayUnavailable, GatewayRefused, StaleFacts) as error:
         current_app.logger.warning("thanks page of %s: %s", donation.id, error)
-        return
-    occasion = Occasion(cause=f"thanks:{checkout_id}", livemode=settings().livemode, now=now())
-    apply_facts(session, facts, occasion)
-    session.commit()
+    session.refresh(donation)

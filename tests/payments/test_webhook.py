@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import NoReturn
@@ -18,6 +18,7 @@ from core.clock import MovableClock
 from core.settings import Settings
 from ops import jobs
 from payments import routes
+from payments.gateway import Refund
 from payments.models import Donation, InboxEvent, QuarantinedPayment
 from tests.conftest import MakeCampaign, make_settings
 from tests.fake_gateway import FakeGateway, signed
@@ -447,3 +448,29 @@ def test_acknowledgement_says_nothing_of_us(client: FlaskClient, fake_gateway: F
     response = client.post("/webhooks/stripe", data=body, headers=fake_gateway.signed(body))
     assert json.loads(response.data) == {"received": True}
     assert "Set-Cookie" not in response.headers
+
+
+def test_facts_that_were_asked_for_earlier_never_undo_newer_ones(
+    post: Callable[..., int],
+    paid: str,
+    fake_gateway: FakeGateway,
+    session: Session,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    refund = fake_gateway.refund(paid, status="pending")
+    slow = fake_gateway.event("refund.created", refund.id, payment_id=paid)
+    quick = fake_gateway.event("refund.failed", refund.id, payment_id=paid)
+    answers = fake_gateway.refunds
+
+    def overtaken(payment_id: str) -> Sequence[Refund]:
+        """Answer the slow worker with a pending refund; before it goes on, the refund fails."""
+        told = answers(payment_id)
+        monkeypatch.setattr(fake_gateway, "refunds", answers)
+        fake_gateway.change_refund(refund.id, "failed")
+        assert post(quick) == 200
+        return told
+
+    monkeypatch.setattr(fake_gateway, "refunds", overtaken)
+    assert post(slow) == 200
+    assert raised(session) == 2_000
+    assert set(inbox(session).values()) == {"done"}
