@@ -65,18 +65,18 @@ def fill(site: Site, entries: int) -> None:
         _insert(
             connection,
             "ledger_references (id, name, kind, gift_id, period_id, paid_at, donor_key,"
-            " stated_minor, posted_minor, entry_count)",
+            " stated_minor, posted_minor, entry_count, version)",
             f"i, 'pi_' || {_NAME[site.kind]}, 'payment', NULL, 1, :now,"
-            f" 'donor:' || ((i - 1) / {GIFTS_A_DONOR}), {_GIFT_MINOR}, {_GIFT_MINOR}, 1",
+            f" 'donor:' || ((i - 1) / {GIFTS_A_DONOR}), {_GIFT_MINOR}, {_GIFT_MINOR}, 1, 1",
             numbers=(1, gifts),
         )
         _insert(
             connection,
             "ledger_references (id, name, kind, gift_id, period_id, paid_at, donor_key,"
-            " stated_minor, posted_minor, entry_count)",
+            " stated_minor, posted_minor, entry_count, version)",
             f"i, 're_' || {_NAME[site.kind]}, 'refund', (i - {gifts}) * {_REFUNDED}, 1, :now,"
             f" 'donor:' || (((i - {gifts}) * {_REFUNDED} - 1) / {GIFTS_A_DONOR}),"
-            f" {_REFUND_MINOR}, {_REFUND_MINOR}, 1",
+            f" {_REFUND_MINOR}, {_REFUND_MINOR}, 1, 0",
             numbers=(gifts + 1, entries),
         )
         _insert(
