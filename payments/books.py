@@ -248,7 +248,10 @@ def _settle(session: Session, donation: Donation, found: PaymentFacts, occasion:
         now=occasion.now,
         seen_version=None if occasion.seen is None else occasion.seen.get(payment.id, 0),
     )
-    return f"{payment.id} counted: {left} of {payment.received_minor} {payment.currency}"
+    outcome = f"{payment.id} counted: {left} of {payment.received_minor} {payment.currency}"
+    if payment.received_minor + sum(part.effect_minor for part in reductions) < 0:
+        outcome += ", refunds and disputes ask for more than the gift"
+    return outcome
 
 
 def _learn_fee(donation: Donation, payment: Payment) -> None:

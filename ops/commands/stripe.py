@@ -22,13 +22,14 @@ from payments.errors import PaymentsNotSetUp
 from payments.facts import HANDLED
 from payments.gateway import Gateway
 from payments.inbox import list_events, retry_events
-from payments.models import InboxState
+from payments.models import InboxEvent, InboxState
 from payments.reconcile import reconcile
 from payments.routes import current_gateway, open_session
 
 inbox = AppGroup("inbox", help="See and retry Stripe's events.")
 stripe = AppGroup("stripe", help="Hold the books against Stripe.")
 DRIFT_DAYS = 90
+LATE = timedelta(days=1)
 
 
 @inbox.command("list")
@@ -49,11 +50,17 @@ def list_inbox(*, state: str | None, limit: int) -> None:
             str(event.state),
             str(event.attempts),
             f"{event.received_at:%F %T} UTC",
-            event.outcome or "",
+            f"{_late(event)}{event.outcome or ''}",
         )
         for event in events
     ]
     click.echo(table(rows))
+
+
+def _late(event: InboxEvent) -> str:
+    """Mark an event that took long to reach us: its money counts in the month it was paid in."""
+    delay = event.received_at - event.occurred_at
+    return f"({delay.days} days late) " if delay >= LATE else ""
 
 
 @inbox.command("retry")

@@ -9,6 +9,7 @@ from datetime import timedelta
 import pytest
 from click.testing import Result
 from flask import Flask
+from flask.testing import FlaskClient
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
@@ -292,3 +293,12 @@ def test_adjustments_of_closed_months_are_listed(
 @pytest.fixture
 def books(app: Flask, fake_gateway: FakeGateway, clock: MovableClock) -> Books:
     return Books(app, fake_gateway, clock)
+
+
+def test_late_event_is_marked(
+    run: Run, client: FlaskClient, fake_gateway: FakeGateway, clock: MovableClock
+) -> None:
+    body = fake_gateway.event("customer.created", "cus_1")
+    clock.advance(timedelta(days=3))
+    client.post("/webhooks/stripe", data=body, headers=fake_gateway.signed(body)).close()
+    assert "(3 days late)" in run("inbox", "list").output

@@ -59,7 +59,7 @@ def test_whole_dispute_after_a_part_refund_ends_at_zero(
     books.gateway.refund(paid, 500)
     books.hear(paid)
     books.gateway.dispute(paid)
-    books.hear(paid)
+    assert "ask for more than the gift" in books.hear(paid)
     assert raised(session) == 0
 
 

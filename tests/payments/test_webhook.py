@@ -474,3 +474,49 @@ def test_facts_that_were_asked_for_earlier_never_undo_newer_ones(
     assert post(slow) == 200
     assert raised(session) == 2_000
     assert set(inbox(session).values()) == {"done"}
+
+
+def test_poisoned_event_holds_nobody_up(
+    post: Callable[..., int],
+    client: FlaskClient,
+    paid: str,
+    fake_gateway: FakeGateway,
+    session: Session,
+    clock: MovableClock,
+) -> None:
+    for number in range(3):  # Stripe knows of no such payment, and never will
+        post(fake_gateway.event("payment_intent.succeeded", "pi_poison", id_=f"evt_{number}"))
+    assert post(fake_gateway.event("payment_intent.succeeded", paid, id_="evt_good")) == 200
+    assert raised(session) == 2_000
+    with client.application.app_context():
+        for _ in range(5):
+            clock.advance(timedelta(minutes=5))
+            jobs.work_inbox()
+    (first, *_) = look(session, select(InboxEvent).order_by(InboxEvent.id))
+    assert first.state == "failed"
+    assert "pi_poison" in str(first.outcome)
+    assert first.attempts >= 5
+    assert first.next_attempt_at > clock.now()
+
+
+def test_work_that_nobody_expected_to_fail_is_recorded_and_tried_again(
+    post: Callable[..., int],
+    client: FlaskClient,
+    paid: str,
+    fake_gateway: FakeGateway,
+    session: Session,
+    clock: MovableClock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(*_: object, **__: object) -> NoReturn:
+        raise ZeroDivisionError("a bug of ours")
+
+    with monkeypatch.context() as broken:
+        broken.setattr("payments.books.state_gift", fail)
+        assert post(fake_gateway.event("payment_intent.succeeded", paid, id_="evt_a")) == 200
+    assert inbox(session) == {"evt_a": "failed"}
+    assert only_donation(session).state == "pending"  # the whole transaction went back
+    clock.advance(timedelta(minutes=1))
+    with client.application.app_context():
+        assert jobs.work_inbox() == 1
+    assert raised(session) == 2_000
