@@ -36,8 +36,10 @@ and without that address the same code talks to Stripe.
 
 EXAMPLES = """\
 pages:
-  /                 what it holds, with buttons to refund and to redeliver
+  /                 what it holds, with buttons to refund, dispute, cancel and redeliver, and to
+                    move the clock
   /pay/<session>    the payment page that a Checkout Session's url leads to
+  /portal/<secret>  the donor's own page, made by the API's billing_portal/sessions
   /health           200 while it works
 
 test cards (any future expiry, any CVC):
@@ -50,8 +52,20 @@ test cards (any future expiry, any CVC):
 controls for tests (JSON):
   POST /_sandbox/sessions/<id>/pay {"card": "4242424242424242"}
   POST /_sandbox/sessions/<id>/authenticate {"passed": true}
+  POST /_sandbox/sessions/<id>/pay {"method": "bank_debit"}
+  POST /_sandbox/payments/<id>/settle and /fail, for a bank debit that is processing
+  POST /_sandbox/payments {"amount": 500, "currency": "usd"}, which is no donation of ours
+  POST /_sandbox/payments/<id>/dispute {"amount": 500, "kind": "dispute" or "inquiry"}
+  POST /_sandbox/disputes/<id>/win, lose, respond, escalate, close_inquiry, reinstate
+  POST /_sandbox/subscriptions/<id>/cancel {"at_period_end": true}
+  POST /_sandbox/invoices/<id>/pay_outside
   POST /_sandbox/webhooks/redeliver/<event>   POST /_sandbox/webhooks/hurry
-  GET  /_sandbox/deliveries   POST /_sandbox/clock {"advance_seconds": 3600}
+  GET  /_sandbox/deliveries
+  POST /_sandbox/clock {"advance_seconds": 3600} or {"advance_months": 1}
+  POST, GET, DELETE /_sandbox/faults, such as
+    {"webhooks": {"duplicate": 0.3, "reorder": 0.5, "drop": 0.1, "delay_seconds": [0, 2]},
+     "api": {"status": 500, "times": 2, "path": "checkout/sessions",
+             "timeout_after_success": 1, "latency_seconds": 0.5}, "seed": 7}
 
 example:
   python -m sandbox --webhook-url http://127.0.0.1:8000/webhooks/stripe --webhook-secret whsec_local

@@ -54,15 +54,17 @@ class _Door:
     def serve(self, endpoint: Endpoint, object_id: str = "") -> Response:
         """Answer one request, whatever comes of it, in Stripe's shape."""
         request_id = new_id("req_", 14)
-        time.sleep(self._switches.latency_seconds(request.method, request.path))
+        faults = self._switches.concerning(request.method, request.path)
+        if faults is None:
+            return self._answer(endpoint, object_id, request_id)
+        time.sleep(faults.api.latency_seconds)
         try:
-            self._switches.refuse(request.method, request.path)
+            self._switches.refuse()
         except ApiError as error:
             return _respond(Answer(error.status, error.body(), request_id), retry=True)
         response = self._answer(endpoint, object_id, request_id)
-        if response.status_code < 400 and self._switches.loses_answer(  # noqa: PLR2004 - a success
-            request.method, request.path
-        ):
+        is_done = request.method == "POST" and response.status_code < 400  # noqa: PLR2004 - success
+        if is_done and self._switches.loses_answer():
             _hang_up()
         return response
 

@@ -135,16 +135,16 @@ class ApiSwitches:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def latency_seconds(self, method: str, path: str) -> float:
-        """Say how long a request is to wait."""
-        faults = self._concerning(method, path)
-        return 0.0 if faults is None else faults.api.latency_seconds
+    def concerning(self, method: str, path: str) -> Faults | None:
+        """Give the switches, if they have to do with such a request."""
+        with self._store.read() as tx:
+            faults = current(tx)
+        if faults is None or faults.api == ApiFaults() or faults.api.path not in path:
+            return None
+        return faults if faults.api.method in (None, method) else None
 
-    def refuse(self, method: str, path: str) -> None:
+    def refuse(self) -> None:
         """Raise the error that a request is to meet, where one is due."""
-        faults = self._concerning(method, path)
-        if faults is None or faults.api.status is None or faults.api.times == 0:
-            return
         with self._store.write() as tx:
             faults = current(tx)
             if faults is None or faults.api.status is None or faults.api.times == 0:
@@ -155,24 +155,14 @@ class ApiSwitches:
                 _replace(tx, times=faults.api.times - 1)
         raise _error(faults.api.status, faults.api.code)
 
-    def loses_answer(self, method: str, path: str) -> bool:
-        """Say whether a request that was done is to go without its answer."""
-        faults = self._concerning(method, path)
-        if method != "POST" or faults is None or not faults.api.timeout_after_success:
-            return False
+    def loses_answer(self) -> bool:
+        """Say whether a POST that was done is to go without its answer."""
         with self._store.write() as tx:
             faults = current(tx)
             if faults is None or not faults.api.timeout_after_success:
                 return False
             _replace(tx, timeout_after_success=faults.api.timeout_after_success - 1)
         return True
-
-    def _concerning(self, method: str, path: str) -> Faults | None:
-        with self._store.read() as tx:
-            faults = current(tx)
-        if faults is None or faults.api.path not in path:
-            return None
-        return faults if faults.api.method in (None, method) else None
 
 
 def _draw(tx: Transaction, faults: Faults, of: str) -> random.Random:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.sandbox.donor import create_session, pay_one, payment, visit
+from tests.sandbox.donor import create_session, pay_one, payment, subscribe, visit
 from tests.sandbox.receiver import Receiver
 from tests.sandbox_process import SandboxProcess
 
@@ -74,3 +74,55 @@ def test_controls_take_json_only(sandbox: SandboxProcess) -> None:
     session_id = create_session(sandbox)["id"]
     assert visit(sandbox, f"/_sandbox/sessions/{session_id}/pay", {"card": "1"}).status == 415
     assert sandbox.api("GET", f"/v1/checkout/sessions/{session_id}")["status"] == "open"
+
+
+def test_dispute_is_opened_and_won_by_its_buttons(sandbox: SandboxProcess) -> None:
+    intent_id = pay_one(sandbox)["id"]
+    assert visit(sandbox, f"/press/dispute/{intent_id}", {}).status == 303
+    dispute = sandbox.api("GET", f"/v1/disputes?payment_intent={intent_id}")["data"][0]
+    page = visit(sandbox, "/").text
+    assert f"/press/win/{dispute['id']}" in page
+    assert f"/press/dispute/{intent_id}" not in page
+    assert visit(sandbox, f"/press/win/{dispute['id']}", {}).status == 303
+    again = visit(sandbox, f"/press/lose/{dispute['id']}", {})
+    assert (again.status, 'role="alert"' in again.text) == (400, True)
+    assert sandbox.api("GET", f"/v1/disputes/{dispute['id']}")["status"] == "won"
+
+
+def test_inquiry_is_escalated_or_closed_by_its_buttons(sandbox: SandboxProcess) -> None:
+    for button, status in (("escalate", "needs_response"), ("close", "warning_closed")):
+        intent_id = pay_one(sandbox)["id"]
+        visit(sandbox, f"/press/inquire/{intent_id}", {})
+        dispute = sandbox.api("GET", f"/v1/disputes?payment_intent={intent_id}")["data"][0]
+        assert dispute["status"] == "warning_needs_response"
+        assert visit(sandbox, f"/press/{button}/{dispute['id']}", {}).status == 303
+        assert sandbox.api("GET", f"/v1/disputes/{dispute['id']}")["status"] == status
+
+
+def test_debit_is_settled_or_failed_by_its_buttons(sandbox: SandboxProcess) -> None:
+    for button, status in (("settle", "succeeded"), ("fail", "requires_payment_method")):
+        paid = sandbox.pay(create_session(sandbox)["id"], method="bank_debit")
+        assert f"/press/{button}/{paid['payment_intent']}" in visit(sandbox, "/").text
+        visit(sandbox, f"/press/{button}/{paid['payment_intent']}", {})
+        assert payment(sandbox, paid["payment_intent"])["status"] == status
+
+
+def test_subscription_is_shown_and_ended_by_its_buttons(sandbox: SandboxProcess) -> None:
+    subscription_id = subscribe(sandbox)["id"]
+    assert f"/press/end/{subscription_id}" in visit(sandbox, "/").text
+    visit(sandbox, f"/press/end/{subscription_id}", {})
+    path = f"/v1/subscriptions/{subscription_id}"
+    assert sandbox.api("GET", path)["cancel_at"] is not None
+    visit(sandbox, f"/press/cancel/{subscription_id}", {})
+    assert sandbox.api("GET", path)["status"] == "canceled"
+    assert f"/press/cancel/{subscription_id}" not in visit(sandbox, "/").text
+
+
+def test_unknown_buttons_do_nothing(sandbox: SandboxProcess) -> None:
+    intent_id = pay_one(sandbox)["id"]
+    assert visit(sandbox, f"/press/burn/{intent_id}", {}).status == 404
+    assert visit(sandbox, f"/press/dispute/{intent_id}").status == 405
+    before = sandbox.now()
+    assert visit(sandbox, "/clock/century", {}).status == 404
+    assert visit(sandbox, "/clock/month").status == 405
+    assert sandbox.now() - before < 60

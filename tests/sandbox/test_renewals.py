@@ -9,7 +9,7 @@ import pytest
 import stripe
 
 from sandbox.cycles import boundary
-from tests.sandbox.donor import client_of, subscribe
+from tests.sandbox.donor import client_of, subscribe, visit
 from tests.sandbox_process import Json, SandboxError, SandboxProcess, running_sandbox
 
 LATER_DECLINED = "4000000000000341"
@@ -230,3 +230,13 @@ def test_periods_are_counted_from_the_anchor(
 def test_clock_moves_by_whole_months_ahead(own: SandboxProcess, months: object) -> None:
     with pytest.raises(SandboxError, match="whole number"):
         own.control("/_sandbox/clock", {"advance_months": months})
+
+
+def test_overview_moves_the_clock_by_a_day_and_a_month(own: SandboxProcess) -> None:
+    subscription = subscribe(own)
+    before = own.now()
+    assert visit(own, "/clock/day", {}).status == 303
+    assert 86_400 <= own.now() - before < 86_400 + 60
+    assert visit(own, "/clock/month", {}).status == 303
+    statuses = [invoice["status"] for invoice in invoices(own, subscription)]
+    assert statuses == ["paid", "paid"]

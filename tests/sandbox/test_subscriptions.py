@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import stripe
 
-from tests.sandbox.donor import FORM, MONTHLY, create_session, subscribe
+from tests.sandbox.donor import FORM, MONTHLY, create_session, subscribe, visit
 from tests.sandbox_process import Json, SandboxError, SandboxProcess
 
 LATER_DECLINED = "4000000000000341"
@@ -243,3 +243,24 @@ def test_invoices_are_listed_by_subscription_status_and_time(
     assert listed({"subscription": of_it["subscription"], "created": {"gte": later}}).data == []
     with pytest.raises(stripe.InvalidRequestError, match="No such subscription"):
         listed({"subscription": "sub_nothing"})
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({}, "Every month, until it is canceled."),
+        (
+            {"line_items[0][price_data][recurring][interval_count]": "3"},
+            "Every 3 months, until it is canceled.",
+        ),
+        (
+            {"subscription_data[trial_period_days]": "7"},
+            "After the trial $25.00 every month, until it is canceled.",
+        ),
+    ],
+)
+def test_page_says_how_often(sandbox: SandboxProcess, changes: dict[str, str], words: str) -> None:
+    monthly = sandbox.api("POST", URL, {**MONTHLY, **changes})
+    assert words in " ".join(visit(sandbox, f"/pay/{monthly['id']}").text.split())
+    once = create_session(sandbox)
+    assert 'id="recurring"' not in visit(sandbox, f"/pay/{once['id']}").text
