@@ -99,6 +99,8 @@ def release(
         donation = session.get_one(Donation, decision.donation_id)
         donation.campaign_id = campaign.id
         donation.amount_minor = payment.received_minor
+        # Its later payments are held against what is written here.
+        donation.currency = campaign.currency
     session.flush()
     return decision
 

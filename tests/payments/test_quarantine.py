@@ -90,6 +90,25 @@ def test_other_amount_than_asked_counts_as_it_came_once_released(
     assert (donation.state, donation.amount_minor) == ("paid", 1_900)
 
 
+def test_released_gift_takes_over_the_currency_it_was_paid_in(
+    books: Books, session: Session, clock: MovableClock, make_campaign: MakeCampaign
+) -> None:
+    make_campaign("europe", currency="EUR")
+    checkout = books.donate(2_000, frequency="month")
+    first = books.gateway.subscribe(checkout)
+    books.gateway.change_payment(first.id, currency="EUR")
+    books.hear(checkout)
+    release(books, clock, first.id, "europe")
+    (donation,) = books.donations()
+    assert (donation.state, donation.currency) == ("paid", "EUR")
+    # Its next payment comes in dollars again: cents are not to be added to euro cents.
+    plan = books.gateway.checkout(checkout).subscription_id
+    assert plan is not None
+    books.hear(books.gateway.renew(plan).id)
+    assert raised(session) == 2_000
+    assert sorted(look(session, select(QuarantinedPayment.state))) == ["held", "released"]
+
+
 def test_refused_money_never_counts(books: Books, session: Session, clock: MovableClock) -> None:
     shop = books.gateway.foreign_payment(700)
     books.hear(shop.id)
