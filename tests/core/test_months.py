@@ -95,3 +95,13 @@ def test_key_reads_back() -> None:
 def test_unknown_zone_is_refused(name: str) -> None:
     with pytest.raises(Invalid):
         load_zone(name)
+
+
+def test_evening_that_comes_again_after_midnight_is_in_the_new_month() -> None:
+    # On 1 November 2009 clocks in St. John's went from 00:00:59 back to 23:01 of 31 October.
+    zone = ZoneInfo("America/St_Johns")
+    starts_at = Month(2009, 11).starts_at(zone)
+    again = starts_at + timedelta(minutes=30)
+    assert again.astimezone(zone).date().month == 10
+    assert month_of(again, zone) == Month(2009, 11)
+    assert month_of(starts_at - MICROSECOND, zone) == Month(2009, 10)

@@ -43,14 +43,6 @@ SEEDS = (
         MONTHS_TESTS,
     ),
     Seed(
-        "midnight that does not exist taken as it is",
-        "in Asunción the month begins an hour before or after the jump",
-        MONTHS,
-        "    if instant.astimezone(zone).replace(tzinfo=None) == wall:\n        return instant\n",
-        "    if instant:\n        return instant\n",
-        MONTHS_TESTS,
-    ),
-    Seed(
         "local date alone decides",
         "the hour that comes again is counted in the month that is over",
         MONTHS,
