@@ -18,7 +18,7 @@ from pathlib import Path
 
 from core.settings import Settings
 from tests.crash.books import SLUG, check_after_crash, check_after_reconciliation, read_books
-from tests.crash.donors import Donor
+from tests.crash.donors import Donor, come_back
 from tests.crash.points import OF_THE_SCHEDULER, OF_THE_WEB, OF_WORK
 from tests.crash.processes import Zygote, end, is_alive, kill, wait_dead
 from tests.crash.server import KillableServer
@@ -94,9 +94,12 @@ class CrashLoop:
         try:
             self._wait_for(web)
             self.sandbox.hurry()
-            actions = [self._give, self._give, self._pay, self._pay, self._refund, self._dispute]
+            actions = [
+                *(self._give, self._give, self._pay, self._pay),
+                *(self._refund, self._dispute, self._end_a_dispute),
+            ]
             self._chance.shuffle(actions)
-            server_dies_at = self._chance.randrange(12) if self.server else -1
+            server_dies_at = self._chance.randrange(30) if self.server else -1
             for number, act in enumerate(actions):
                 if number == server_dies_at:
                     self._kill_server()
@@ -166,6 +169,8 @@ class CrashLoop:
         self.tally.done[f"sessions {result['outcome']}"] += 1
         if result["outcome"] == "paid":
             self._paid.append(result)
+            if self._chance.random() < 0.5:
+                come_back(result["success_url"])
 
     def _refund(self) -> None:
         payment_id = self._a_payment()
@@ -191,6 +196,18 @@ class CrashLoop:
         self.tally.done["disputes"] += 1
         self._disputes.append(dispute["id"])
 
+    def _end_a_dispute(self) -> None:
+        if not self._disputes:
+            return
+        dispute_id = self._disputes.pop(self._chance.randrange(len(self._disputes)))
+        outcome = self._chance.choice(["win", "lose"])
+        try:
+            self.sandbox.resolve(dispute_id, outcome)
+        except SandboxError:
+            return  # an inquiry has another end
+        self._log.write("resolved", dispute=dispute_id, outcome=outcome)
+        self.tally.done["disputes ended"] += 1
+
     def _a_payment(self) -> str | None:
         if not self._paid:
             return None
@@ -206,16 +223,7 @@ class CrashLoop:
     # What happens with nobody of ours alive.
 
     def _between_rounds(self) -> None:
-        """Let disputes end and time pass."""
-        while self._disputes and self._chance.random() < 0.5:
-            dispute_id = self._disputes.pop()
-            outcome = self._chance.choice(["win", "lose"])
-            try:
-                self.sandbox.resolve(dispute_id, outcome)
-            except SandboxError:
-                continue  # an inquiry has another end
-            self._log.write("resolved", dispute=dispute_id, outcome=outcome)
-            self.tally.done["disputes ended"] += 1
+        """Let time pass."""
         far = self._chance.random() < 0.2
         self._pass_time(A_MONTH_SECONDS if far else LEASE_SECONDS)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import os
 import signal
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,8 @@ OF_WORK = (
     "before any commit",
     "after any commit",
 )
+# Not a place to die, but what tells the commit of the books from others.
+_APPLIED = "applied"
 OF_THE_SCHEDULER = (
     "rolled, not committed",
     "reconciled, cursor not moved",
@@ -53,9 +56,19 @@ class Fuse:
         self._point = point
         self._left = passes
         self._hits = hits
+        self._thread = threading.local()
+
+    def committed(self) -> None:
+        """Pass what lies behind a commit: of this thread, the commit of the books or another."""
+        if getattr(self._thread, "applied", False):
+            self._thread.applied = False
+            self.passed("applied and committed")
+        self.passed("after any commit")
 
     def passed(self, point: str) -> None:
         """Die here, if it is time: no handler, no `finally`, no rollback."""
+        if point == _APPLIED:
+            self._thread.applied = True
         if point != self._point:
             return
         self._left -= 1
@@ -78,12 +91,12 @@ def install(fuse: Fuse) -> None:
     _after(inbox, "gather_for_event", fuse, "fetched, nothing applied")
     _after(inbox, "apply_facts", fuse, "applied, not marked")
     _after(inbox, "_apply", fuse, "applied and marked, not committed")
-    _after(inbox, "in_transaction", fuse, "applied and committed")
+    _after(inbox, "_apply", fuse, _APPLIED)
     _after(ops.jobs, "roll_campaign", fuse, "rolled, not committed")
     _before(reconcile, "_move_cursor", fuse, "reconciled, cursor not moved")
     _after(reconcile, "_move_cursor", fuse, "cursor moved, not committed")
     event.listen(Session, "before_commit", lambda _: fuse.passed("before any commit"))
-    event.listen(Session, "after_commit", lambda _: fuse.passed("after any commit"))
+    event.listen(Session, "after_commit", lambda _: fuse.committed())
 
 
 def _before(owner: Any, name: str, fuse: Fuse, point: str) -> None:

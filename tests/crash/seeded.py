@@ -33,12 +33,12 @@ def split_the_transaction() -> None:
     """Mark the event as done in one transaction, and bring the books along in another."""
     inbox: Any = payments.inbox
 
-    def apply(session: Session, event_id: str, facts: Any, *, livemode: bool, now: Any) -> None:
+    def apply(session: Session, event_id: str, facts: Any, occasion: Occasion) -> None:
         with payments.routes.open_session() as first:
-            inbox._mark(first, event_id, InboxState.DONE, "", now=now)  # noqa: SLF001 - what is broken on purpose
+            inbox._mark(first, event_id, InboxState.DONE, "", now=occasion.now)  # noqa: SLF001 - what is broken on purpose
             first.commit()
         time.sleep(0.05)
-        inbox.apply_facts(session, facts, Occasion(cause=event_id, livemode=livemode, now=now))
+        inbox.apply_facts(session, facts, occasion)
 
     inbox._apply = apply  # noqa: SLF001 - what is broken on purpose
 

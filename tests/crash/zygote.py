@@ -12,18 +12,23 @@ import os
 import signal
 import sys
 import traceback
+from contextlib import suppress
 from datetime import timedelta
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
-import stripe
 from flask import Flask
 
 from app import create_app
 from core.clock import SystemClock
+from core.db import db
 from core.settings import Settings
 from payments import stripe_events
+from payments.errors import GatewayRefused
+from payments.stripe_gateway import StripeGateway
 from tests.crash import points, roles, seeded
+from tests.crash.books import SLUG
 
 YEARS_SECONDS = 100 * 366 * 86_400
 
@@ -41,7 +46,6 @@ class AheadClock(SystemClock):
 
 def main() -> None:
     """Read the site's settings, then fork a worker for each order."""
-    stripe.enable_telemetry = False  # imported for the workers' sake: it takes a second
     Settings.model_config["env_file"] = None
     told = json.loads(sys.stdin.readline())
     settings = Settings(**told["settings"])
@@ -49,6 +53,7 @@ def main() -> None:
     # The sandbox's clock moves ahead, and so does ours; its signatures are of the real time.
     stripe_events.SIGNATURE_TOLERANCE_SECONDS = YEARS_SECONDS
     app = create_app(settings, clock=AheadClock(folder / "ahead"))
+    _warm_up(app, settings)
     # Nobody waits for the workers: the kernel buries them at once.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     print(json.dumps({"ready": True}), flush=True)  # noqa: T201 - how it answers
@@ -58,6 +63,15 @@ def main() -> None:
         if pid == 0:
             _live(order, app, folder)
         print(json.dumps({"pid": pid}), flush=True)  # noqa: T201 - how it answers
+
+
+def _warm_up(app: Flask, settings: Settings) -> None:
+    """Do once what is slow the first time, and leave no connection behind."""
+    assert app.test_client().get(f"/c/{SLUG}").status_code == HTTPStatus.OK
+    with suppress(GatewayRefused):
+        StripeGateway(settings).checkout("cs_none")  # of its own: its connection goes with it
+    with app.app_context():
+        db.engine.dispose()
 
 
 def _live(order: dict[str, Any], app: Flask, folder: Path) -> None:

@@ -353,7 +353,7 @@ def _run(open_database: OpenDatabase, *, examples: int, steps: int) -> None:
 
 
 def test_books_stay_true_whatever_happens(open_database: OpenDatabase) -> None:
-    _run(open_database, examples=30, steps=30)
+    _run(open_database, examples=20, steps=30)
 
 
 @pytest.mark.slow

@@ -62,7 +62,7 @@ def test_any_order_and_repetition_of_the_same_facts_gives_the_same_books(
         maker = sessionmaker(engine)
         numbers = itertools.count()
 
-        @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+        @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
         @given(facts=histories(), repeated=st.integers(0, 10), order=st.randoms())
         def check(facts: list[Fact], repeated: int, order: Random) -> None:
             shuffled = facts + order.choices(facts, k=repeated)
