@@ -14,7 +14,7 @@ OBJECTS = "payments/stripe_objects.py"
 ROUTES = "payments/routes.py"
 SDK = "payments/stripe_gateway.py"
 SDK_TESTS = "tests/payments/test_stripe_gateway.py"
-WEBHOOK_TESTS = "tests/payments/test_webhook.py"
+WEBHOOK_TESTS = "tests/payments/test_webhook.py tests/payments/test_signatures.py"
 INBOX_TESTS = "tests/payments/test_inbox.py"
 
 SEEDS = (

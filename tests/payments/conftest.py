@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
 from flask import Flask
+from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 
 from campaigns.catalog import find_campaign
@@ -18,6 +19,7 @@ from payments.facts import Facts, gather_for_checkout, gather_for_payment, gathe
 from payments.gateway import Frequency
 from payments.models import Donation
 from tests.fake_gateway import FakeGateway
+from tests.payments.pages import give_online
 
 
 class Books:
@@ -86,3 +88,26 @@ class Books:
 @pytest.fixture
 def books(app: Flask, fake_gateway: FakeGateway, clock: MovableClock) -> Books:
     return Books(app, fake_gateway, clock)
+
+
+@pytest.fixture
+def post(client: FlaskClient, fake_gateway: FakeGateway) -> Callable[..., int]:
+    """Post an event's body as Stripe does; returns once its work is done."""
+
+    def post(body: bytes, headers: dict[str, str] | None = None) -> int:
+        response = client.post(
+            "/webhooks/stripe",
+            data=body,
+            headers=fake_gateway.signed(body) if headers is None else headers,
+        )
+        response.close()
+        return response.status_code
+
+    return post
+
+
+@pytest.fixture
+def paid(client: FlaskClient, fake_gateway: FakeGateway) -> str:
+    """Return the id of a payment of 20 $ that we have not heard of yet."""
+    assert give_online(client, amount="20", email="ann@example.org").status_code == 303
+    return fake_gateway.pay("cs_test_1").id

@@ -8,9 +8,11 @@ from typing import TypeVar
 from urllib.parse import parse_qs, urlsplit
 
 from flask.testing import FlaskClient
-from sqlalchemy import Select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
+
+from payments.models import InboxEvent
 
 T = TypeVar("T")
 
@@ -22,6 +24,11 @@ def look(session: Session, statement: Select[T]) -> Sequence[T]:
     session.expunge_all()
     session.rollback()
     return found
+
+
+def inbox(session: Session) -> dict[str, str]:
+    """Return what became of each event, by its id."""
+    return {event.event_id: event.state for event in look(session, select(InboxEvent))}
 
 
 class _Fields(HTMLParser):
