@@ -163,3 +163,24 @@ def test_adjustments_explain_the_whole_difference(
     session.execute(update(Period).values(as_closed_minor=1).where(Period.key == "2021-05"))
     (difference,) = verify_ledger(session).differences
     assert difference.figure == "as closed and adjusted"
+
+
+def test_months_that_wait_are_announced_in_their_order(
+    session: Session, campaign: Campaign
+) -> None:
+    for month in (7, 6):
+        get_or_create_period(session, campaign, datetime(2021, month, 15, tzinfo=UTC))
+    rolled = roll_campaign(session, campaign.id, now=datetime(2021, 8, 15, tzinfo=UTC))
+    assert [period.key for period in rolled] == ["2021-05", "2021-06", "2021-07"]
+    assert [period.opened_key for period in rolled] == ["2021-06", "2021-07", "2021-08"]
+
+
+def test_bar_shows_the_goals_that_its_month_began_with(
+    session: Session, campaign: Campaign
+) -> None:
+    session.execute(
+        update(CampaignTier).where(CampaignTier.amount_minor == 500_000).values(amount_minor=1)
+    )
+    for now, goals in ((BOUNDARY - SECOND, [0, 250_000, 500_000]), (BOUNDARY, [0, 1, 250_000])):
+        shown = read_progress(session, campaign.slug, now=now, base_url="https://goal.example")
+        assert [tier.amount_minor for tier in shown.tiers] == goals
