@@ -11,6 +11,8 @@ import json
 import os
 import signal
 import sys
+import threading
+import time
 import traceback
 from contextlib import suppress
 from datetime import timedelta
@@ -76,6 +78,7 @@ def _warm_up(app: Flask, settings: Settings) -> None:
 
 def _live(order: dict[str, Any], app: Flask, folder: Path) -> None:
     """Be a worker, and end with it, whatever happens."""
+    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     try:
         with (folder / "workers.log").open("a") as log:
             os.dup2(log.fileno(), 1)
@@ -91,6 +94,13 @@ def _live(order: dict[str, Any], app: Flask, folder: Path) -> None:
         traceback.print_exc()
         os._exit(1)
     os._exit(0)
+
+
+def _end_with(zygote: int) -> None:
+    """End when the zygote has ended: a run that is broken off leaves no worker behind."""
+    while os.getppid() == zygote:
+        time.sleep(1)
+    os._exit(1)
 
 
 if __name__ == "__main__":
