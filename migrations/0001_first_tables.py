@@ -160,6 +160,7 @@ def upgrade() -> None:
     sqlite_strict=True
     )
     op.create_index('ix_donations_campaign_id_created_at', 'donations', ['campaign_id', 'created_at'], unique=False)
+    op.create_index('ix_donations_donor_id', 'donations', ['donor_id'], unique=False)
     op.create_table('ledger_references',
     sa.Column('id', sa.BigInteger(), nullable=False),
     sa.Column('name', sa.String(length=255), nullable=False),
@@ -276,6 +277,7 @@ def downgrade() -> None:
     op.drop_table('period_donors')
     op.drop_index('ix_ledger_references_gift_id', table_name='ledger_references')
     op.drop_table('ledger_references')
+    op.drop_index('ix_donations_donor_id', table_name='donations')
     op.drop_index('ix_donations_campaign_id_created_at', table_name='donations')
     op.drop_table('donations')
     op.drop_table('subscriptions')

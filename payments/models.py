@@ -60,6 +60,8 @@ class Donation(Base):
         CheckConstraint("frequency IN ('once', 'month', 'year')", name="frequency"),
         CheckConstraint("(state = 'paid') <= (paid_at IS NOT NULL)", name="paid_has_its_time"),
         Index("ix_donations_campaign_id_created_at", "campaign_id", "created_at"),
+        # All gifts of one person: to show them, and to erase the person.
+        Index("ix_donations_donor_id", "donor_id"),
         {"sqlite_strict": True},
     )
 

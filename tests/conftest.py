@@ -52,6 +52,20 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         postgres.close_run(config.stash[_run_key])
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what tests want told although they passed: the crash loop's seed and its kills."""
+    told = [
+        f"{report.nodeid}: {text}"
+        for report in terminalreporter.getreports("passed")
+        for name, text in report.user_properties
+        if name == "told"
+    ]
+    if told:
+        terminalreporter.write_sep("-", "told")
+        for line in told:
+            terminalreporter.write_line(line)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "browser_type_launch_args" in getattr(item, "fixturenames", ()):

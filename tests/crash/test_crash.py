@@ -77,16 +77,22 @@ def open_loop(request: pytest.FixtureRequest, tmp_path: Path) -> OpenLoop:
     return open_it
 
 
-def test_nothing_is_lost_and_nothing_is_invented(open_loop: OpenLoop) -> None:
+def test_nothing_is_lost_and_nothing_is_invented(
+    open_loop: OpenLoop, record_property: Callable[[str, object], None]
+) -> None:
     with open_loop() as loop:
         loop.run(KILLS)
+        record_property("told", str(loop.tally))
 
 
 @pytest.mark.slow
-def test_nothing_is_lost_and_nothing_is_invented_for_long(open_loop: OpenLoop) -> None:
+def test_nothing_is_lost_and_nothing_is_invented_for_long(
+    open_loop: OpenLoop, record_property: Callable[[str, object], None]
+) -> None:
     for _ in range(-(-MANY_KILLS // KILLS_A_SITE)):
         with open_loop() as loop:
             loop.run(KILLS_A_SITE)
+            record_property("told", str(loop.tally))
 
 
 @pytest.mark.slow
