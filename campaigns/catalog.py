@@ -47,29 +47,24 @@ def create_campaign(session: Session, new: NewCampaign, *, now: datetime) -> Cam
     Raises InvalidCampaign or Invalid, naming the field, and CampaignExists where the slug is taken.
     """
     locale = known_locale(new.locale)
-    campaign = Campaign(
-        slug=_checked_slug(new.slug),
-        title=_checked_text(new.title, "title", _MOST_TITLE_CHARACTERS),
-        description=_checked_text(
+    values = {
+        "slug": _checked_slug(new.slug),
+        "title": _checked_text(new.title, "title", _MOST_TITLE_CHARACTERS),
+        "description": _checked_text(
             new.description, "description", _MOST_DESCRIPTION_CHARACTERS, required=False
         ),
-        currency=known_currency(new.currency),
-        timezone=load_zone(new.timezone).key,
-        locale=locale,
-        capitals=locale.startswith("en") if new.capitals is None else new.capitals,
-        money_format=check_pattern(new.money_format) if new.money_format else None,
-        state=CampaignState.DRAFT if new.draft else CampaignState.OPEN,
-        created_at=now,
-    )
-    tiers = _checked_tiers(new.tiers_minor)
-    values = {
-        column.key: value
-        for column in Campaign.__table__.columns
-        if (value := getattr(campaign, column.key)) is not None
+        "currency": known_currency(new.currency),
+        "timezone": load_zone(new.timezone).key,
+        "locale": locale,
+        "capitals": locale.startswith("en") if new.capitals is None else new.capitals,
+        "money_format": check_pattern(new.money_format) if new.money_format else None,
+        "state": CampaignState.DRAFT if new.draft else CampaignState.OPEN,
+        "created_at": now,
     }
+    tiers = _checked_tiers(new.tiers_minor)
     if not insert_if_absent(session, Campaign, values, unique=("slug",)):
         raise CampaignExists(f"There is a campaign “{new.slug}” already.", field="slug")
-    stored = session.scalars(select(Campaign).where(Campaign.slug == campaign.slug)).one()
+    stored = session.scalars(select(Campaign).where(Campaign.slug == new.slug)).one()
     session.add_all(CampaignTier(campaign_id=stored.id, amount_minor=tier) for tier in tiers)
     session.flush()
     get_or_create_period(session, stored, now)
