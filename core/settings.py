@@ -91,6 +91,13 @@ class Settings(BaseSettings):
         le=_MOST_BODY_BYTES,
         description="The longest request body that is read.",
     )
+    snapshot_seconds: float = Field(
+        default=1,
+        ge=0,
+        le=60,
+        description="How old, in seconds, the numbers may be that readers get without the books"
+        " being asked; `0` asks them each time.",
+    )
     demo: bool = Field(
         default=False,
         description="Serves the demo article at `/demo/article`.",
