@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session, selectinload
 
+from campaigns import look
 from campaigns.errors import CampaignExists, CampaignNotFound, InvalidCampaign
-from campaigns.models import Campaign, CampaignState, CampaignTier
+from campaigns.models import Campaign, CampaignState, CampaignTier, SuggestedAmount
 from campaigns.periods import get_or_create_period
 from core.db import insert_if_absent
 from core.money import MOST_MINOR, check_pattern, known_currency, known_locale
@@ -23,6 +26,25 @@ _MOST_TITLE_CHARACTERS = 120
 _MOST_DESCRIPTION_CHARACTERS = 2000
 # Words that the addresses of faces need for themselves.
 _RESERVED_SLUGS = frozenset({"v1", "v1.js", "static", "api", "admin", "thanks", "donate"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CampaignChanges:
+    """What is to be changed of a campaign; None and what is not named stay as they are.
+
+    An empty text takes the campaign's own `accent` or `button` away, empty `hosts` let every page
+    frame it, and no amounts for a frequency are the ones that every campaign begins with.
+    """
+
+    title: str | None = None
+    description: str | None = None
+    state: CampaignState | None = None
+    accent: str | None = None
+    button: str | None = None
+    shows: tuple[str, ...] | None = None
+    frequencies: tuple[str, ...] | None = None
+    hosts: tuple[str, ...] | None = None
+    suggestions_minor: Mapping[look.Frequency, tuple[int, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +61,7 @@ class NewCampaign:
     description: str = ""
     capitals: bool | None = None  # None: as English likes it, and other languages don't
     draft: bool = False
+    changes: CampaignChanges = CampaignChanges()
 
 
 def create_campaign(session: Session, new: NewCampaign, *, now: datetime) -> Campaign:
@@ -68,7 +91,38 @@ def create_campaign(session: Session, new: NewCampaign, *, now: datetime) -> Cam
     session.add_all(CampaignTier(campaign_id=stored.id, amount_minor=tier) for tier in tiers)
     session.flush()
     get_or_create_period(session, stored, now)
-    return stored
+    return change_campaign(session, new.slug, new.changes)
+
+
+def change_campaign(session: Session, slug: str, changes: CampaignChanges) -> Campaign:
+    """Change what is named and leave the rest; returns the campaign, drafts too.
+
+    Raises CampaignNotFound, and InvalidCampaign, naming the field, before anything is changed.
+    """
+    campaign = find_campaign(session, slug, drafts=True)
+    values = {
+        name: check(getattr(changes, name))
+        for name, check in _CHECKS.items()
+        if getattr(changes, name) is not None
+    }
+    suggestions = {
+        frequency: look.checked_suggestions(amounts)
+        for frequency, amounts in changes.suggestions_minor.items()
+    }
+    for name, value in values.items():
+        setattr(campaign, name, value)
+    for frequency, amounts in suggestions.items():
+        session.execute(
+            delete(SuggestedAmount).where(
+                SuggestedAmount.campaign_id == campaign.id, SuggestedAmount.frequency == frequency
+            )
+        )
+        session.add_all(
+            SuggestedAmount(campaign_id=campaign.id, frequency=frequency, amount_minor=amount)
+            for amount in amounts
+        )
+    session.flush()
+    return find_campaign(session, slug, drafts=True)
 
 
 def publish_campaign(session: Session, slug: str) -> Campaign:
@@ -85,7 +139,7 @@ def find_campaign(session: Session, slug: str, *, drafts: bool = False) -> Campa
     statement = (
         select(Campaign)
         .where(Campaign.slug == slug)
-        .options(selectinload(Campaign.tiers))
+        .options(selectinload(Campaign.tiers), selectinload(Campaign.suggestions))
         # Tiers may have been added in this session since the campaign was first loaded.
         .execution_options(populate_existing=True)
     )
@@ -97,7 +151,11 @@ def find_campaign(session: Session, slug: str, *, drafts: bool = False) -> Campa
 
 def list_campaigns(session: Session, *, drafts: bool = False) -> Sequence[Campaign]:
     """Return all campaigns with their tiers, by slug."""
-    statement = select(Campaign).order_by(Campaign.slug).options(selectinload(Campaign.tiers))
+    statement = (
+        select(Campaign)
+        .order_by(Campaign.slug)
+        .options(selectinload(Campaign.tiers), selectinload(Campaign.suggestions))
+    )
     if not drafts:
         statement = statement.where(Campaign.state != CampaignState.DRAFT)
     return session.scalars(statement.execution_options(populate_existing=True)).all()
@@ -128,3 +186,17 @@ def _checked_tiers(tiers_minor: Sequence[int]) -> list[int]:
     if any(not 0 < tier <= MOST_MINOR for tier in tiers_minor):
         raise InvalidCampaign("A tier must be more than zero.", field="tier")
     return sorted(tiers_minor)
+
+
+_CHECKS: Mapping[str, Callable[[Any], str | None]] = {
+    "title": partial(_checked_text, field="title", most=_MOST_TITLE_CHARACTERS),
+    "description": partial(
+        _checked_text, field="description", most=_MOST_DESCRIPTION_CHARACTERS, required=False
+    ),
+    "state": CampaignState,
+    "accent": look.checked_accent,
+    "button": look.checked_button,
+    "shows": look.checked_shows,
+    "frequencies": look.checked_frequencies,
+    "hosts": look.checked_hosts,
+}

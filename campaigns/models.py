@@ -66,11 +66,23 @@ class Campaign(Base):
     money_format: Mapped[str | None] = mapped_column(String(40))
     # Whether the month's label is set in capitals: MAY 2021.
     capitals: Mapped[bool] = mapped_column(default=True)
+    # How it looks and what it offers; `campaigns.look` checks and reads these.
+    accent: Mapped[str | None] = mapped_column(String(7))
+    button: Mapped[str | None] = mapped_column(String(40))
+    shows: Mapped[str | None] = mapped_column(String(80))
+    frequencies: Mapped[str] = mapped_column(
+        String(40), default="once,month,year", server_default="once,month,year"
+    )
+    # Origins, one a line, that may frame it; where there is none, every page may.
+    hosts: Mapped[str | None] = mapped_column(String(2000))
     state: Mapped[str] = mapped_column(String(16), default=CampaignState.OPEN)
     created_at: Mapped[datetime]
 
     tiers: Mapped[list[CampaignTier]] = relationship(
         order_by="CampaignTier.amount_minor", lazy="raise", cascade="all, delete-orphan"
+    )
+    suggestions: Mapped[list[SuggestedAmount]] = relationship(
+        order_by="SuggestedAmount.amount_minor", lazy="raise", cascade="all, delete-orphan"
     )
 
     @property
@@ -92,6 +104,49 @@ class CampaignTier(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     campaign_id: Mapped[int] = mapped_column(ForeignKey("campaigns.id"))
     amount_minor: Mapped[int]
+
+
+class SuggestedAmount(Base):
+    """An amount that readers are offered for gifts of one frequency."""
+
+    __tablename__ = "suggested_amounts"
+    __table_args__ = (
+        UniqueConstraint("campaign_id", "frequency", "amount_minor"),
+        CheckConstraint("amount_minor > 0", name="amount_positive"),
+        CheckConstraint("frequency IN ('once', 'month', 'year')", name="frequency"),
+        {"sqlite_strict": True},
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    campaign_id: Mapped[int] = mapped_column(ForeignKey("campaigns.id"))
+    frequency: Mapped[str] = mapped_column(String(8))
+    amount_minor: Mapped[int]
+
+
+class ExpectedGift(Base):
+    """A gift that is to come: the next renewal of a subscription. It counts nowhere.
+
+    `due_at` moves on when the renewal is paid; the row goes when the subscription does.
+    """
+
+    __tablename__ = "expected_gifts"
+    __table_args__ = (
+        UniqueConstraint("reference"),
+        CheckConstraint("amount_minor > 0", name="amount_positive"),
+        # All that adding up a month's needs, so that the table itself is not read.
+        Index(
+            "ix_expected_gifts_campaign_id_due_at_amount_minor",
+            "campaign_id", "due_at", "amount_minor",
+        ),
+        {"sqlite_strict": True},
+    )  # fmt: skip
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    # What it will come from: sub_…
+    reference: Mapped[ReferenceName]
+    campaign_id: Mapped[int] = mapped_column(ForeignKey("campaigns.id"))
+    amount_minor: Mapped[int]
+    due_at: Mapped[datetime]
 
 
 class Period(Base):
@@ -188,6 +243,8 @@ class Reference(Base):
             name="sign",
         ),
         Index("ix_ledger_references_gift_id", "gift_id"),
+        # A month's latest gifts.
+        Index("ix_ledger_references_period_id_paid_at", "period_id", "paid_at"),
         {"sqlite_strict": True},
     )
 
@@ -207,6 +264,17 @@ class Reference(Base):
     # Of a gift: how often it was stated. Tells whoever read it before asking Stripe whether
     # somebody who asked later was quicker.
     version: Mapped[int] = mapped_column(default=0)
+
+
+class PublicName(Base):
+    """The name that a donor wants shown with a gift. Apart from the ledger, and erased alone."""
+
+    __tablename__ = "public_names"
+
+    reference_id: Mapped[int] = mapped_column(
+        ForeignKey("ledger_references.id"), primary_key=True, autoincrement=False
+    )
+    name: Mapped[str] = mapped_column(String(120))
 
 
 class LedgerEntry(Base):

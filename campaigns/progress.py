@@ -137,13 +137,13 @@ def read_progress(
     Reads only. Where nobody has made the current month's row yet, it is what the row would be.
     """
     campaign = find_campaign(session, slug)
-    return _progress(session, campaign, now=now, base_url=base_url, locale=locale)
+    return progress_of(session, campaign, now=now, base_url=base_url, locale=locale)
 
 
 def read_all_progress(session: Session, *, now: datetime, base_url: str) -> tuple[Progress, ...]:
     """Return the progress of every public campaign, by slug."""
     return tuple(
-        _progress(session, campaign, now=now, base_url=base_url, locale=None)
+        progress_of(session, campaign, now=now, base_url=base_url)
         for campaign in list_campaigns(session)
     )
 
@@ -170,9 +170,15 @@ def read_history(
     return tuple(_past(campaign, period) for period in session.scalars(statement))
 
 
-def _progress(
-    session: Session, campaign: Campaign, *, now: datetime, base_url: str, locale: str | None
+def progress_of(
+    session: Session,
+    campaign: Campaign,
+    *,
+    now: datetime,
+    base_url: str,
+    locale: str | None = None,
 ) -> Progress:
+    """Return the progress at `now` of a campaign that was found with its tiers."""
     stored = current_period(session, campaign, now)
     if stored is not None:
         view = PeriodView(

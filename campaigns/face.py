@@ -1,0 +1,326 @@
+"""The rendering model: what every face of the widget draws, worked out once.
+
+The element, the frame, the page, the images and oEmbed print these labels and draw at these
+places; none of them computes or words anything of its own. So they can't disagree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from babel.numbers import format_decimal, format_percent
+from sqlalchemy.orm import Session
+
+from campaigns.catalog import find_campaign
+from campaigns.expected import expected_minor
+from campaigns.labels import money_label
+from campaigns.look import (
+    Frequency,
+    Shown,
+    accent_on_dark,
+    accent_on_light,
+    offered_frequencies,
+    shown_notes,
+    suggested_minor,
+)
+from campaigns.models import Campaign, CampaignState
+from campaigns.progress import Progress, TierView, progress_of
+from campaigns.recent import recent_gifts
+from core.money import typed_amount
+from core.words import Words, direction_of, language_tag, words_of
+
+# What stands beside the bar in a column; the donate page offers the rest.
+MOST_CHOICES = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mark:
+    """A tier on the bar. `share` is where it stands, in percent of the bar's length."""
+
+    label: str
+    share: float
+    reached: bool
+    is_next: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """An amount to choose: as links carry it (`20`, `2.5`), and as it is read."""
+
+    value: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """The amounts that are offered for gifts of one frequency."""
+
+    frequency: Frequency
+    label: str
+    choices: tuple[Choice, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Face:
+    """A campaign's progress in one language, with all that is drawn and said of it.
+
+    `fill` and `expected` are where the sum ends on the bar and where it would with the renewals
+    that are to come, in percent of its length; `now` is the percent of the goal, 0 to 100, for
+    those who can't see the bar. Without a tier there is no goal, hence no bar: `marks` is empty.
+    """
+
+    progress: Progress
+    lang: str
+    direction: str
+    bar_label: str  # Support us, MAY 2021
+    value_text: str  # 520 $ of 5,000 $, 10%
+    goal_label: str  # of 5,000 $
+    percent_label: str  # 10%
+    now: int
+    fill: float
+    expected: float
+    marks: tuple[Mark, ...]
+    status: str  # what there is to say of a goal that is reached, or of a campaign that is over
+    notes: tuple[str, ...]
+    recent: tuple[str, ...]
+    donate_label: str
+    offers: tuple[Offer, ...]
+    words: Words
+    accent: str
+    accent_dark: str
+
+    @property
+    def is_open(self) -> bool:
+        """Whether one may give."""
+        return self.progress.state == CampaignState.OPEN
+
+    @property
+    def over_goal(self) -> bool:
+        """Whether the highest tier is reached."""
+        return len(self.marks) > 1 and self.marks[-1].reached
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what the element draws from, beside the progress itself."""
+        translate = self.words.gettext
+        return {
+            "lang": self.lang,
+            "dir": self.direction,
+            "bar_label": self.bar_label,
+            "value_text": self.value_text,
+            "goal_label": self.goal_label,
+            "percent_label": self.percent_label,
+            "now": self.now,
+            "fill": self.fill,
+            "expected": self.expected,
+            "marks": [
+                {
+                    "label": mark.label,
+                    "share": mark.share,
+                    "state": "reached" if mark.reached else "next" if mark.is_next else "",
+                }
+                for mark in self.marks
+            ],
+            "status": self.status,
+            "notes": self.notes,
+            "recent": self.recent,
+            "donate_label": self.donate_label,
+            "offers": [
+                {
+                    "frequency": offer.frequency,
+                    "label": offer.label,
+                    "choices": [[choice.value, choice.label] for choice in offer.choices],
+                }
+                for offer in self.offers
+            ],
+            "amount": translate("Amount"),
+            "other": translate("Other"),
+            "often": translate("How often"),
+            "accent": [self.accent, self.accent_dark],
+        }
+
+
+def read_face(
+    session: Session, slug: str, *, now: datetime, base_url: str, locale: str | None = None
+) -> Face:
+    """Return the campaign's face at `now`; raise CampaignNotFound, also for a draft.
+
+    `locale` is the reader's language; None is the campaign's own.
+    """
+    campaign = find_campaign(session, slug)
+    progress = progress_of(session, campaign, now=now, base_url=base_url, locale=locale)
+    return face_of(session, campaign, progress)
+
+
+def face_of(session: Session, campaign: Campaign, progress: Progress) -> Face:
+    """Return the face of a progress that was read within the same transaction."""
+    words, locale = words_of(progress.locale), progress.locale
+    raised = max(0, progress.raised_minor)
+    goal = progress.tiers[-1]
+    # Past the highest tier the bar is as long as the sum, and the goal is a mark inside it.
+    whole = max(goal.amount_minor, raised, 1)
+    shows = shown_notes(campaign)
+    coming = _coming_minor(session, campaign, progress) if Shown.EXPECTED in shows else 0
+    percent = raised * 100 // goal.amount_minor if goal.amount_minor else 0
+    percent_label = format_percent(Decimal(percent) / 100, locale=locale)
+    return Face(
+        progress=progress,
+        lang=language_tag(locale),
+        direction=direction_of(locale),
+        bar_label=f"{progress.title}, {progress.period.label}",
+        value_text=_value_text(words, progress, percent_label),
+        goal_label=_say(words, "of {goal}", goal=goal.label) if goal.amount_minor else "",
+        percent_label=percent_label if goal.amount_minor else "",
+        now=min(100, percent),
+        fill=_share(raised, whole),
+        expected=_share(min(raised + coming, whole), whole),
+        marks=_marks(progress.tiers, whole),
+        status=_status(words, progress, percent_label),
+        notes=_notes(words, campaign, progress, shows, coming),
+        recent=_recent(session, words, campaign, progress) if Shown.RECENT in shows else (),
+        donate_label=campaign.button or words.gettext("Donate"),
+        offers=_offers(words, campaign, locale),
+        words=words,
+        accent=accent_on_light(campaign),
+        accent_dark=accent_on_dark(campaign),
+    )
+
+
+def _share(part_minor: int, whole_minor: int) -> float:
+    # Hundredths of a percent, rounded down: a place on a bar, not money.
+    return part_minor * 10_000 // whole_minor / 100
+
+
+def _marks(tiers: Sequence[TierView], whole_minor: int) -> tuple[Mark, ...]:
+    if len(tiers) == 1:
+        return ()
+    following = next((tier for tier in tiers if not tier.reached), None)
+    return tuple(
+        Mark(
+            label=tier.label,
+            share=_share(tier.amount_minor, whole_minor),
+            reached=tier.reached,
+            is_next=tier is following,
+        )
+        for tier in tiers
+    )
+
+
+def _value_text(words: Words, progress: Progress, percent_label: str) -> str:
+    goal = progress.tiers[-1]
+    if not goal.amount_minor:
+        return _say(words, "{raised} raised", raised=progress.raised_label)
+    return _say(
+        words,
+        "{raised} of {goal}, {percent}",
+        raised=progress.raised_label,
+        goal=goal.label,
+        percent=percent_label,
+    )
+
+
+def _status(words: Words, progress: Progress, percent_label: str) -> str:
+    if progress.state == CampaignState.ARCHIVED:
+        return words.gettext("This campaign has ended. Thank you!")
+    if progress.state == CampaignState.PAUSED:
+        return words.gettext("Giving is paused for now.")
+    goals = progress.tiers[1:]
+    reached = [tier for tier in goals if tier.reached]
+    if not reached:
+        return ""
+    if len(reached) == len(goals):
+        return _say(
+            words,
+            "Goal reached: {percent} of {goal}. Thank you!",
+            percent=percent_label,
+            goal=goals[-1].label,
+        )
+    return _say(
+        words,
+        "{goal} reached. Next goal: {next}",
+        goal=reached[-1].label,
+        next=goals[len(reached)].label,
+    )
+
+
+def _notes(
+    words: Words,
+    campaign: Campaign,
+    progress: Progress,
+    shows: frozenset[Shown],
+    coming_minor: int,
+) -> tuple[str, ...]:
+    notes = []
+    if Shown.DONORS in shows and progress.donors:
+        notes.append(_count(words, progress, "{count} donor", "{count} donors", progress.donors))
+    if Shown.DAYS in shows and progress.state == CampaignState.OPEN:
+        zone = campaign.zone
+        last = progress.period.ends_at.astimezone(zone).date()
+        days = (last - progress.as_of.astimezone(zone).date()).days
+        notes.append(
+            _count(words, progress, "{count} day left", "{count} days left", days)
+            if days > 1
+            else words.gettext("Last day")
+        )
+    if coming_minor:
+        label = money_label(campaign, coming_minor, locale=progress.locale)
+        notes.append(_say(words, "{amount} more expected from regular gifts", amount=label))
+    return tuple(notes)
+
+
+def _coming_minor(session: Session, campaign: Campaign, progress: Progress) -> int:
+    period = progress.period
+    return expected_minor(session, campaign.id, starts_at=period.starts_at, ends_at=period.ends_at)
+
+
+def _recent(
+    session: Session, words: Words, campaign: Campaign, progress: Progress
+) -> tuple[str, ...]:
+    said = []
+    for gift in recent_gifts(session, campaign.id, starts_at=progress.period.starts_at):
+        label = money_label(campaign, gift.amount_minor, locale=progress.locale)
+        if gift.name:
+            said.append(_say(words, "{name} gave {amount}", name=gift.name, amount=label))
+        else:
+            said.append(_say(words, "Somebody gave {amount}", amount=label))
+    return tuple(said)
+
+
+def _offers(words: Words, campaign: Campaign, locale: str) -> tuple[Offer, ...]:
+    labels = frequency_labels(words)
+    return tuple(
+        Offer(
+            frequency=frequency,
+            label=labels[frequency],
+            choices=tuple(
+                Choice(
+                    value=typed_amount(amount, campaign.currency, locale="en"),
+                    label=money_label(campaign, amount, locale=locale),
+                )
+                for amount in suggested_minor(campaign, frequency)[:MOST_CHOICES]
+            ),
+        )
+        for frequency in offered_frequencies(campaign)
+    )
+
+
+def frequency_labels(words: Words) -> dict[Frequency, str]:
+    """Return what the frequencies are called, in the order in which they are offered."""
+    return {
+        "once": words.gettext("Once"),
+        "month": words.gettext("Monthly"),
+        "year": words.gettext("Yearly"),
+    }
+
+
+def _say(words: Words, text: str, /, **values: str) -> str:
+    return words.gettext(text).format(**values)
+
+
+def _count(words: Words, progress: Progress, one: str, many: str, number: int) -> str:
+    return words.ngettext(one, many, number).format(
+        count=format_decimal(number, locale=progress.locale)
+    )

@@ -1,0 +1,58 @@
+"""Words: what Goalpost says, in the language of whoever reads it.
+
+Each language is one file, `translations/<language>.po`, in gettext's own format; English is the
+texts themselves. A file that is put there is a language that is spoken: nothing is compiled and
+nothing else is edited. Numbers, money and months come from CLDR, by Babel.
+"""
+
+from __future__ import annotations
+
+import gettext
+import io
+from functools import cache
+from pathlib import Path
+
+from babel import Locale
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+
+FOLDER = Path(__file__).resolve().parent.parent / "translations"
+SOURCE_LANGUAGE = "en"
+
+Words = gettext.NullTranslations
+
+
+@cache
+def languages() -> tuple[str, ...]:
+    """Return the languages that are spoken, by code, English first."""
+    return (SOURCE_LANGUAGE, *sorted(file.stem for file in FOLDER.glob("*.po")))
+
+
+def words_of(locale: str) -> Words:
+    """Return the words of a locale (`de`, `pt_BR`): its own, its language's, else English."""
+    language = locale.partition("_")[0]
+    spoken = languages()
+    return _load(next((name for name in (locale, language) if name in spoken), SOURCE_LANGUAGE))
+
+
+def direction_of(locale: str) -> str:
+    """Return `rtl` where the locale is written from right to left, else `ltr`."""
+    direction: str = Locale.parse(locale).text_direction
+    return direction
+
+
+def language_tag(locale: str) -> str:
+    """Return a locale as HTML's `lang` has it (BCP 47): `pt-BR`."""
+    return locale.replace("_", "-")
+
+
+@cache
+def _load(language: str) -> Words:
+    if language == SOURCE_LANGUAGE:
+        return gettext.NullTranslations()
+    with (FOLDER / f"{language}.po").open("rb") as file:
+        catalog = read_po(file, locale=language)
+    compiled = io.BytesIO()
+    write_mo(compiled, catalog)
+    compiled.seek(0)
+    return gettext.GNUTranslations(compiled)
