@@ -180,11 +180,12 @@ def _json(body: dict[str, Any]) -> Response:
 def _cached(response: Response, *, tag: str, slug: str) -> Response:
     response.headers["Cache-Control"] = _LIVE
     response.headers["Surrogate-Key"] = f"campaign-{slug}"
-    return _conditional(response, tag=tag)
+    # Weak: two answers that differ in the time of reading alone, or in how they are packed, are one.
+    return _conditional(response, tag=tag, weak=True)
 
 
-def _conditional(response: Response, *, tag: str) -> Response:
-    response.set_etag(tag)
+def _conditional(response: Response, *, tag: str, weak: bool = False) -> Response:
+    response.set_etag(tag, weak=weak)
     response.make_conditional(request)
     # Werkzeug writes a Date here and the server another; read by a script, two are no date at all.
     response.headers.pop("Date", None)
