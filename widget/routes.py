@@ -180,7 +180,7 @@ def _json(body: dict[str, Any]) -> Response:
 def _cached(response: Response, *, tag: str, slug: str) -> Response:
     response.headers["Cache-Control"] = _LIVE
     response.headers["Surrogate-Key"] = f"campaign-{slug}"
-    # Weak: two answers that differ in the time of reading alone, or in how they are packed, are one.
+    # Weak: answers that differ only in the time of reading, or in how they are packed, share one.
     return _conditional(response, tag=tag, weak=True)
 
 
