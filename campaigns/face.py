@@ -15,7 +15,7 @@ from typing import Any
 from babel.numbers import format_decimal, format_percent
 from sqlalchemy.orm import Session
 
-from campaigns.catalog import find_campaign
+from campaigns.catalog import find_campaign, list_campaigns
 from campaigns.expected import expected_minor
 from campaigns.labels import money_label
 from campaigns.look import (
@@ -23,6 +23,7 @@ from campaigns.look import (
     Shown,
     accent_on_dark,
     accent_on_light,
+    allowed_hosts,
     offered_frequencies,
     shown_notes,
     suggested_minor,
@@ -92,6 +93,7 @@ class Face:
     words: Words
     accent: str
     accent_dark: str
+    hosts: tuple[str, ...]  # that may frame it; empty where all may
 
     @property
     def is_open(self) -> bool:
@@ -155,6 +157,14 @@ def read_face(
     return face_of(session, campaign, progress)
 
 
+def read_all_faces(session: Session, *, now: datetime, base_url: str) -> tuple[Face, ...]:
+    """Return the face of every public campaign in its own language, by slug."""
+    return tuple(
+        face_of(session, campaign, progress_of(session, campaign, now=now, base_url=base_url))
+        for campaign in list_campaigns(session)
+    )
+
+
 def face_of(session: Session, campaign: Campaign, progress: Progress) -> Face:
     """Return the face of a progress that was read within the same transaction."""
     words, locale = words_of(progress.locale), progress.locale
@@ -186,6 +196,7 @@ def face_of(session: Session, campaign: Campaign, progress: Progress) -> Face:
         words=words,
         accent=accent_on_light(campaign),
         accent_dark=accent_on_dark(campaign),
+        hosts=allowed_hosts(campaign),
     )
 
 

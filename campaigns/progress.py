@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
 
-from campaigns.catalog import find_campaign, list_campaigns
+from campaigns.catalog import find_campaign
 from campaigns.labels import money_label, month_label, period_label
 from campaigns.models import Campaign, Period
 from campaigns.periods import current_period
@@ -138,14 +138,6 @@ def read_progress(
     """
     campaign = find_campaign(session, slug)
     return progress_of(session, campaign, now=now, base_url=base_url, locale=locale)
-
-
-def read_all_progress(session: Session, *, now: datetime, base_url: str) -> tuple[Progress, ...]:
-    """Return the progress of every public campaign, by slug."""
-    return tuple(
-        progress_of(session, campaign, now=now, base_url=base_url)
-        for campaign in list_campaigns(session)
-    )
 
 
 def read_history(

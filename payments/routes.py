@@ -18,9 +18,10 @@ from werkzeug.datastructures import MultiDict
 
 from campaigns.catalog import find_campaign
 from campaigns.errors import StaleFacts
+from campaigns.face import read_all_faces, read_face
 from campaigns.labels import money_label
 from campaigns.models import Campaign, CampaignState
-from campaigns.progress import read_all_progress, read_history, read_progress
+from campaigns.progress import read_history
 from core.clock import now
 from core.db import db, in_transaction, read_session
 from core.errors import Invalid, NotFound
@@ -88,8 +89,8 @@ def open_session() -> Iterator[Session]:
 @bp.get("/")
 def front() -> str:
     """List the public campaigns."""
-    campaigns = read_all_progress(read_session(), now=now(), base_url=settings().base_url)
-    return render_template("index.html", campaigns=campaigns)
+    faces = read_all_faces(read_session(), now=now(), base_url=settings().base_url)
+    return render_template("index.html", faces=faces)
 
 
 @bp.get("/c/<slug>")
@@ -170,7 +171,7 @@ def thanks(slug: str) -> Response:
         "thanks.html",
         state=shown,
         amount_label=money_label(campaign, donation.amount_minor),
-        campaign=read_progress(session, slug, now=now(), base_url=settings().base_url),
+        face=read_face(session, slug, now=now(), base_url=settings().base_url),
         refresh_url=refresh_url,
         retry_url=f"/c/{slug}?donation={donation.id}",
     )
@@ -232,7 +233,7 @@ def _page(session: Session, campaign: Campaign, view: FormView, status: HTTPStat
     instant, base_url = now(), settings().base_url
     page = render_template(
         "campaign.html",
-        progress=read_progress(session, campaign.slug, now=instant, base_url=base_url),
+        face=read_face(session, campaign.slug, now=instant, base_url=base_url),
         history=read_history(session, campaign.slug, now=instant, limit=HISTORY_MONTHS),
         form=view,
     )

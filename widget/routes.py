@@ -12,7 +12,8 @@ from urllib.parse import urlencode
 from flask import Blueprint, Flask, Response, abort, current_app, render_template, request
 from flask.typing import ResponseReturnValue
 
-from campaigns.progress import PastPeriod, Progress, read_history, read_progress
+from campaigns.face import Face, read_face
+from campaigns.progress import PastPeriod, read_history, read_progress
 from core.clock import now
 from core.db import read_session
 from core.errors import Invalid
@@ -25,7 +26,6 @@ MOST_PERIODS = 50
 _DEFAULT_PERIODS = 12
 _PERIOD_KEY = re.compile(r"\d{4}-\d{2}", re.ASCII)
 _SLOT = re.compile(r"[a-z0-9-]{1,32}", re.ASCII)
-_RIGHT_TO_LEFT = frozenset({"ar", "dv", "fa", "he", "ku", "ps", "sd", "ug", "ur", "yi"})
 
 # Long enough to carry a front page's readers, short enough that a gift shows within seconds.
 _LIVE = "public, max-age=10, s-maxage=10, stale-while-revalidate=60"
@@ -91,15 +91,13 @@ def pinned_script(digest: str) -> Response:
 @bp.get("/embed/<slug>")
 def frame(slug: str) -> ResponseReturnValue:
     """Serve the iframe face: whole without script, kept current where there is one."""
-    progress = _progress(slug)
+    face = _face(slug)
     base_url, style = settings().base_url, embed().frame_style
     slot = request.args.get("slot", "")
     theme = request.args.get("theme", "")
     page = render_template(
         "widget/frame.html",
-        progress=progress,
-        lang=progress.locale.replace("_", "-"),
-        direction="rtl" if progress.locale[:2] in _RIGHT_TO_LEFT else "ltr",
+        face=face,
         base_url=base_url,
         style=style.body.decode(),
         slot=slot if _SLOT.fullmatch(slot) else "frame",
@@ -110,15 +108,28 @@ def frame(slug: str) -> ResponseReturnValue:
     response.headers["Content-Security-Policy"] = (
         f"default-src 'none'; script-src {base_url}/embed/; connect-src {base_url}/api/;"
         f" style-src '{style.integrity}'; base-uri 'none'; form-action 'none';"
-        " frame-ancestors *; require-trusted-types-for 'script'"
+        f" frame-ancestors {' '.join(face.hosts) or '*'}; require-trusted-types-for 'script'"
     )
     return _cached(response, tag=make_asset(page).digest, slug=slug)
 
 
 @bp.get("/api/v1/campaigns/<slug>")
 def campaign_progress(slug: str) -> ResponseReturnValue:
-    """Serve the progress, in the language that `lang` asks for where we know it."""
-    progress = _progress(slug).to_json()
+    """Serve the progress, in the language that `lang` asks for where we know it.
+
+    `with=face` adds what the element draws from, so that it computes and words nothing itself.
+    """
+    if request.args.get("with") == "face":
+        face = _face(slug)
+        progress = {**face.progress.to_json(), "face": face.to_json()}
+    else:
+        progress = read_progress(
+            read_session(),
+            slug,
+            now=now(),
+            base_url=settings().base_url,
+            locale=_asked_locale(),
+        ).to_json()
     # The tag leaves the time of reading out: unchanged books answer 304 however late it is.
     told = {name: value for name, value in progress.items() if name != "as_of"}
     return _cached(_json(progress), tag=make_asset(current_app.json.dumps(told)).digest, slug=slug)
@@ -153,8 +164,8 @@ def _periods_json(
     }
 
 
-def _progress(slug: str) -> Progress:
-    return read_progress(
+def _face(slug: str) -> Face:
+    return read_face(
         read_session(), slug, now=now(), base_url=settings().base_url, locale=_asked_locale()
     )
 

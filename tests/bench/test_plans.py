@@ -11,10 +11,13 @@ from sqlalchemy import Engine, event
 from sqlalchemy.orm import Session
 
 from campaigns.adjustments import list_adjustments
+from campaigns.catalog import CampaignChanges, change_campaign
+from campaigns.face import read_all_faces, read_face
 from campaigns.ledger import Gift, Reduction, state_gift
+from campaigns.look import Shown
 from campaigns.models import Campaign, ReferenceKind
 from campaigns.periods import due_campaign_ids, roll_campaign
-from campaigns.progress import read_all_progress, read_history, read_progress
+from campaigns.progress import read_history, read_progress
 from core.db import db
 from payments.inbox import due_event_ids, read_backlog
 from tests.conftest import START, MakeCampaign
@@ -100,11 +103,17 @@ def _roll(session: Session, campaign: Campaign) -> None:
     roll_campaign(session, campaign.id, now=later)
 
 
+def _read_everything_on_a_face(session: Session, campaign: Campaign) -> None:
+    change_campaign(session, campaign.slug, CampaignChanges(shows=tuple(Shown)))
+    read_face(session, campaign.slug, now=START, base_url=BASE_URL)
+
+
 PATHS: dict[str, Callable[[Session, Campaign], object]] = {
     "read the bar": lambda session, campaign: read_progress(
         session, campaign.slug, now=START, base_url=BASE_URL
     ),
-    "read all bars": lambda session, _: read_all_progress(session, now=START, base_url=BASE_URL),
+    "read a face": _read_everything_on_a_face,
+    "read all bars": lambda session, _: read_all_faces(session, now=START, base_url=BASE_URL),
     "read the months": lambda session, campaign: read_history(session, campaign.slug, now=START),
     "post a gift and a refund": _gift,
     "roll": _roll,

@@ -8,8 +8,9 @@ import pytest
 from sqlalchemy.orm import Session
 
 from campaigns.errors import CampaignNotFound
+from campaigns.face import read_all_faces
 from campaigns.models import Campaign
-from campaigns.progress import Progress, read_all_progress, read_history, read_progress
+from campaigns.progress import Progress, read_history, read_progress
 
 NOW = datetime(2021, 5, 12, 10, 11, 12, tzinfo=UTC)
 
@@ -102,7 +103,7 @@ def test_draft_is_not_found(session: Session, make_campaign: Callable[..., Campa
         read(session)
     with pytest.raises(CampaignNotFound):
         read_history(session, "support-us", now=NOW)
-    assert read_all_progress(session, now=NOW, base_url="https://goal.example") == ()
+    assert read_all_faces(session, now=NOW, base_url="https://goal.example") == ()
 
 
 def test_history_is_newest_first_and_paged(

@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 from playwright.sync_api import Page as Tab
 from playwright.sync_api import expect
 
-from campaigns.progress import read_progress
+from campaigns.face import read_face
 from core.clock import MovableClock
 from core.db import read_session
 from tests.conftest import Give, MakeCampaign
@@ -81,10 +81,10 @@ def test_thanks_say_how_it_stands(
 ) -> None:
     make_campaign()
     with app.test_request_context():
-        progress = read_progress(
+        face = read_face(
             read_session(), "support-us", now=clock.now(), base_url="http://localhost:8000"
         )
-        values: dict[str, Any] = {"campaign": progress, "amount_label": "20 $"}
+        values: dict[str, Any] = {"face": face, "amount_label": "20 $"}
         text = render_template("thanks.html", state=state, refresh_url="/again", **values)
         last = render_template("thanks.html", state=state, refresh_url=None, **values)
     assert f"<h1>{heading}</h1>" in text
