@@ -16,6 +16,7 @@ import payments.models
 import payments.routes
 import widget.demo
 import widget.routes
+import widget.snapshots
 from core import clock as clocks
 from core import db as database
 from core import web
@@ -67,4 +68,5 @@ def create_app(
     )
     hops = settings.trusted_proxies
     app.wsgi_app = ProxyFix(served, x_for=hops, x_proto=hops)  # type: ignore[method-assign]
+    widget.snapshots.init_app(app)  # outermost: what it holds never reaches Flask
     return app
