@@ -107,7 +107,7 @@ class Face:
 
     def to_json(self) -> dict[str, Any]:
         """Return what the element draws from, beside the progress itself."""
-        translate = self.words.gettext
+        words = self.words
         return {
             "lang": self.lang,
             "dir": self.direction,
@@ -138,9 +138,9 @@ class Face:
                 }
                 for offer in self.offers
             ],
-            "amount": translate("Amount"),
-            "other": translate("Other"),
-            "often": translate("How often"),
+            "amount": words.gettext("Amount"),
+            "other": words.gettext("Other"),
+            "often": words.gettext("How often"),
             "accent": [self.accent, self.accent_dark],
         }
 
