@@ -19,7 +19,7 @@ from core.db import read_session
 from core.errors import Invalid
 from core.money import known_locale
 from core.web import settings
-from widget.script import Asset, assemble_script, assemble_style, make_asset
+from widget.script import Asset, assemble_script, assemble_style, make_asset, minified_script
 
 EXTENSION = "goalpost.embed"
 MOST_PERIODS = 50
@@ -37,9 +37,10 @@ bp = Blueprint("widget", __name__)
 
 @dataclass(frozen=True, slots=True)
 class Embed:
-    """What is put together once, at the start: the element's script and the iframe face's style."""
+    """What is put together once, at the start: the scripts, and the iframe face's style."""
 
     script: Asset
+    frame_script: Asset
     frame_style: Asset
 
 
@@ -49,6 +50,7 @@ def init_app(app: Flask) -> None:
     base_url = app.extensions["goalpost.settings"].base_url
     app.extensions[EXTENSION] = Embed(
         script=assemble_script(static, base_url=base_url),
+        frame_script=minified_script(static / "frame.js"),
         frame_style=assemble_style(static / "donation-goal.css", static / "frame.css"),
     )
     app.register_blueprint(bp)
@@ -88,11 +90,20 @@ def pinned_script(digest: str) -> Response:
     return _script_response(script, cache_control=_VERSIONED)
 
 
+@bp.get("/embed/frame.<digest>.js")
+def frame_script(digest: str) -> Response:
+    """Serve what the iframe face needs beside the element, under the name of its content."""
+    script = embed().frame_script
+    if digest != script.digest:
+        abort(HTTPStatus.NOT_FOUND)
+    return _script_response(script, cache_control=_VERSIONED)
+
+
 @bp.get("/embed/<slug>")
 def frame(slug: str) -> ResponseReturnValue:
     """Serve the iframe face: whole without script, kept current where there is one."""
     face = _face(slug)
-    base_url, style = settings().base_url, embed().frame_style
+    base_url, style, script = settings().base_url, embed().frame_style, embed().frame_script
     slot = request.args.get("slot", "")
     theme = request.args.get("theme", "")
     page = render_template(
@@ -100,6 +111,7 @@ def frame(slug: str) -> ResponseReturnValue:
         face=face,
         base_url=base_url,
         style=style.body.decode(),
+        script=f"{base_url}/embed/frame.{script.digest}.js",
         slot=slot if _SLOT.fullmatch(slot) else "frame",
         theme=theme if theme in {"light", "dark"} else "auto",
     )

@@ -58,6 +58,11 @@ def assemble_script(folder: Path, *, base_url: str) -> Asset:
     )
 
 
+def minified_script(file: Path) -> Asset:
+    """Return a script as it is written, without its comments."""
+    return make_asset(rjsmin.jsmin(file.read_text(encoding="utf-8")))
+
+
 def assemble_style(*files: Path) -> Asset:
     """Return the stylesheets as one, minified: what a page's style element holds."""
     texts = [file.read_text(encoding="utf-8") for file in files]
