@@ -17,6 +17,7 @@ def upgrade() -> None:
     op.add_column('campaigns', sa.Column('shows', sa.String(length=80), nullable=True))
     op.add_column('campaigns', sa.Column('frequencies', sa.String(length=40), server_default='once,month,year', nullable=False))
     op.add_column('campaigns', sa.Column('hosts', sa.String(length=2000), nullable=True))
+    op.add_column('donations', sa.Column('public_name', sa.String(length=120), nullable=True))
     op.create_table('suggested_amounts',
     sa.Column('id', sa.BigInteger(), nullable=False),
     sa.Column('campaign_id', sa.BigInteger(), nullable=False),
@@ -58,5 +59,6 @@ def downgrade() -> None:
     op.drop_index('ix_expected_gifts_campaign_id_due_at_amount_minor', table_name='expected_gifts')
     op.drop_table('expected_gifts')
     op.drop_table('suggested_amounts')
+    op.drop_column('donations', 'public_name')
     for column in ('hosts', 'frequencies', 'shows', 'button', 'accent'):
         op.drop_column('campaigns', column)

@@ -20,6 +20,7 @@ from sqlalchemy.orm import Session
 from campaigns.errors import StaleFacts
 from campaigns.ledger import Gift, Reduction, gift_versions, state_gift
 from campaigns.models import Campaign, ReferenceKind
+from campaigns.recent import name_gift
 from core.db import OpenSession, in_transaction, insert_if_absent
 from payments import gateway, quarantine, recurring
 from payments.donating import known_donor
@@ -181,6 +182,7 @@ def _of_subscription(
         "slot": origin.slot,
         "donor_id": kept.donor_id,
         "anonymous": origin.anonymous,
+        "public_name": origin.public_name,
     }
     insert_if_absent(session, Donation, values, unique=("id",))
     return _locked(session, str(values["id"]))
@@ -248,6 +250,8 @@ def _settle(session: Session, donation: Donation, found: PaymentFacts, occasion:
         now=occasion.now,
         seen_version=None if occasion.seen is None else occasion.seen.get(payment.id, 0),
     )
+    if donation.public_name is not None:
+        name_gift(session, payment.id, donation.public_name)
     outcome = f"{payment.id} counted: {left} of {payment.received_minor} {payment.currency}"
     if payment.received_minor + sum(part.effect_minor for part in reductions) < 0:
         outcome += ", refunds and disputes ask for more than the gift"

@@ -77,6 +77,7 @@ def start_donation(session: Session, campaign: Campaign, wish: Wish, *, now: dat
         "slot": wish.slot,
         "donor_id": known_donor(session, email=wish.email, name=wish.name, now=now),
         "anonymous": wish.anonymous,
+        "public_name": None if wish.anonymous else wish.name,
         "message": wish.message,
     }
     insert_if_absent(session, Donation, values, unique=("form_key",))

@@ -13,13 +13,15 @@ from werkzeug.datastructures import MultiDict
 from wtforms import BooleanField, Field, StringField, ValidationError
 from wtforms.validators import Email, Length, Optional
 
+from campaigns.face import frequency_labels
 from campaigns.labels import money_label
+from campaigns.look import Frequency, offered_frequencies, suggested_minor
 from campaigns.models import Campaign
 from core.errors import Invalid
-from core.money import exponent, parse_amount
+from core.money import parse_amount, typed_amount
+from core.words import words_of
 from payments.donating import Wish, gift_bounds_minor
 
-SUGGESTED_MAJOR = (10, 20, 50, 100)
 _FORM_TOKEN = re.compile(r"[A-Za-z0-9_-]{16,64}", re.ASCII)
 _SLOT = re.compile(r"[a-z0-9-]{1,32}", re.ASCII)
 _MOST_SOURCE_CHARACTERS = 500
@@ -90,9 +92,9 @@ class DonateForm(FlaskForm):  # type: ignore[misc] # Flask-WTF ships no types
             raise ValidationError(f"The most is {money_label(self.campaign, most)}.")
 
     def validate_frequency(self, frequency: Field) -> None:
-        """Take one-off gifts only, until readers can manage recurring ones themselves."""
-        if (frequency.data or "once") != "once":
-            raise ValidationError("Only one-off gifts can be given here for now.")
+        """Take what the campaign offers; a form that does not say how often gives once."""
+        if frequency.data and frequency.data not in offered_frequencies(self.campaign):
+            raise ValidationError("Please choose how often you would like to give.")
 
     def wish(self) -> Wish:
         """Return what was submitted; call it on a valid form only."""
@@ -101,6 +103,7 @@ class DonateForm(FlaskForm):  # type: ignore[misc] # Flask-WTF ships no types
             # A form without its token still works; only a double click is not recognised then.
             form_token=token if _FORM_TOKEN.fullmatch(token) else new_form_token(),
             amount_minor=self.amount_minor,
+            frequency=_frequency(self.campaign, self.frequency.data),
             email=self.email.data or None,
             name=self.name.data or None,
             anonymous=bool(self.anonymous.data),
@@ -118,6 +121,7 @@ class FormView:
     csrf_token: str
     form_token: str
     values: dict[str, str]
+    frequencies: list[tuple[str, str]]  # the value and the label of each that is offered
     suggestions: list[tuple[str, str]]
     bounds_label: str
     available: bool
@@ -130,18 +134,27 @@ def form_view(
 ) -> FormView:
     """Return the form with `values` as they were typed, or as the link that led here chose."""
     least, most = (money_label(campaign, bound) for bound in gift_bounds_minor(campaign))
+    frequency = _frequency(campaign, values.get("frequency"))
+    labels = frequency_labels(words_of(campaign.locale))
     names = ("amount", "frequency", "name", "email", "anonymous", "message", "source", "slot")
     token = values.get("form_token", "")
     return FormView(
         action=f"/c/{campaign.slug}/donate",
         csrf_token=csrf_token,
         form_token=token if _FORM_TOKEN.fullmatch(token) else new_form_token(),
-        values={name: _CONTROLS.sub("", values.get(name, "")[:2000]) for name in names},
+        values={name: _CONTROLS.sub("", values.get(name, "")[:2000]) for name in names}
+        | {"frequency": frequency}
+        # A name is shown only where its donor says so: a form that is new keeps it.
+        | ({} if "form_token" in values else {"anonymous": "1"}),
+        frequencies=[(name, labels[name]) for name in offered_frequencies(campaign)],
         suggestions=[
-            (str(major), money_label(campaign, major * 10 ** exponent(campaign.currency)))
-            for major in _suggested(campaign)
+            (
+                typed_amount(amount, campaign.currency, locale=campaign.locale),
+                money_label(campaign, amount),
+            )
+            for amount in suggested_minor(campaign, frequency)
         ],
-        bounds_label=f"between {least} and {most}",
+        bounds_label=f"Between {least} and {most}.",
         available=available,
     )
 
@@ -174,7 +187,7 @@ def clean_slot(slot: str | None) -> str | None:
     return slot if slot and _SLOT.fullmatch(slot) else None
 
 
-def _suggested(campaign: Campaign) -> tuple[int, ...]:
-    # Whole units read alike in the lands of the dollar and of the yen, where 10 buys nothing.
-    scale = 100 if exponent(campaign.currency) == 0 else 1
-    return tuple(major * scale for major in SUGGESTED_MAJOR)
+def _frequency(campaign: Campaign, asked: str | None) -> Frequency:
+    """Return how often to give: as asked for where it is offered, else the first that is."""
+    offered = offered_frequencies(campaign)
+    return next((name for name in offered if name == asked), offered[0])

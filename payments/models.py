@@ -93,6 +93,8 @@ class Donation(Base):
     # The donor's data, erased with the donor.
     donor_id: Mapped[int | None] = mapped_column(ForeignKey("donors.id"))
     anonymous: Mapped[bool] = mapped_column(default=False)
+    # The name that this gift may be shown with; null unless the donor wanted that.
+    public_name: Mapped[str | None] = mapped_column(String(120))
     message: Mapped[str | None] = mapped_column(String(500))
 
 

@@ -7,10 +7,15 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from campaigns.expected import expect_gift
+from campaigns.models import Campaign
 from core.db import insert_if_absent
 from payments import gateway
 from payments.errors import DonationNotKnownYet
 from payments.models import Donation, Subscription
+
+# Of Stripe's states, those in which a next payment is to come.
+_LIVE = frozenset({"active", "past_due", "trialing"})
 
 
 def bring_along(session: Session, told: gateway.Subscription, *, now: datetime) -> str:
@@ -49,4 +54,23 @@ def bring_along(session: Session, told: gateway.Subscription, *, now: datetime) 
     row.donor_id = row.donor_id or origin.donor_id
     origin.subscription_id = row.id
     session.flush()
+    _expect_renewal(session, row)
     return f"{told.id} is {told.status}"
+
+
+def _expect_renewal(session: Session, row: Subscription) -> None:
+    """Have the widget know of the next payment, where one is to come in the bar's currency."""
+    campaign = session.get_one(Campaign, row.campaign_id)
+    comes = (
+        row.status in _LIVE
+        and row.currency == campaign.currency
+        and row.renews_at is not None
+        and (row.cancel_at is None or row.cancel_at > row.renews_at)
+    )
+    expect_gift(
+        session,
+        row.stripe_id,
+        campaign_id=row.campaign_id,
+        amount_minor=row.amount_minor if comes else None,
+        due_at=row.renews_at,
+    )

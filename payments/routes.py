@@ -265,6 +265,7 @@ def _values_of(session: Session, campaign: Campaign, donation_id: str) -> MultiD
         return MultiDict()
     typed = {
         "amount": typed_amount(donation.amount_minor, donation.currency, locale=campaign.locale),
+        "frequency": donation.frequency,
         "source": donation.source or "",
         "slot": donation.slot or "",
     }

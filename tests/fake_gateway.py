@@ -11,7 +11,7 @@ import itertools
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from core.clock import Clock
@@ -225,7 +225,7 @@ class FakeGateway:
                 amount_minor=sale.request.amount_minor,
                 currency=sale.request.currency,
                 cancel_at=None,
-                renews_at=None,
+                renews_at=_a_month_after(paid_at or self._clock.now()),
             )
         )
         payment = self._invoice(plan, paid_at or self._clock.now())
@@ -241,7 +241,9 @@ class FakeGateway:
 
     def renew(self, subscription_id: str, *, paid_at: datetime | None = None) -> Payment:
         """Let a subscription take its next payment."""
-        return self._invoice(self._plans[subscription_id], paid_at or self._clock.now())
+        paid_at = paid_at or self._clock.now()
+        self.change_subscription(subscription_id, renews_at=_a_month_after(paid_at))
+        return self._invoice(self._plans[subscription_id], paid_at)
 
     def change_subscription(self, subscription_id: str, **changes: Any) -> Subscription:
         """Let Stripe or the donor change a subscription: its status, its end."""
@@ -399,3 +401,9 @@ def signed(body: bytes, *, at: datetime, secret: str = WEBHOOK_SECRET) -> dict[s
         "Content-Type": "application/json; charset=utf-8",
         "Stripe-Signature": f"t={timestamp},v1={mac.hexdigest()}",
     }
+
+
+def _a_month_after(instant: datetime) -> datetime:
+    """Return the same day of the next month, as Stripe's renewals are; at most its 28th."""
+    first = instant.replace(day=1) + timedelta(days=32)
+    return first.replace(day=min(instant.day, 28))

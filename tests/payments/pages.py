@@ -42,7 +42,11 @@ class _Fields(HTMLParser):
         name = given.get("name")
         if tag == "textarea" and name:
             self._area, self.found[name] = name, ""
-        elif tag == "input" and name and (given.get("type") != "checkbox" or "checked" in given):
+        elif (
+            tag == "input"
+            and name
+            and (given.get("type") not in {"checkbox", "radio"} or "checked" in given)
+        ):
             self.found[name] = given.get("value") or ""
 
     def handle_data(self, data: str) -> None:

@@ -1,14 +1,18 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from campaigns.audit import verify_ledger
+from campaigns.expected import expected_minor
 from campaigns.models import Campaign, LedgerEntry, Period
 from core.clock import MovableClock
+from core.months import month_of
 from payments.errors import DonationNotKnownYet
 from payments.models import QuarantinedPayment, Subscription
 from tests.conftest import MakeCampaign
@@ -120,3 +124,54 @@ def test_foreign_subscription_is_quarantined(books: Books, session: Session) -> 
     (held,) = look(session, select(QuarantinedPayment))
     assert held.reference == payment.id
     assert verify_ledger(session).differences == ()
+
+
+def still_to_come(session: Session, clock: MovableClock) -> int:
+    """Return what the month of the clock still expects."""
+    session.rollback()
+    month = month_of(clock.now(), ZoneInfo("America/New_York"))
+    zone = ZoneInfo("America/New_York")
+    campaign = session.scalars(select(Campaign)).one()
+    found = expected_minor(
+        session, campaign.id, starts_at=month.starts_at(zone), ends_at=month.ends_at(zone)
+    )
+    session.rollback()
+    return found
+
+
+def test_renewal_is_expected_until_it_is_paid(
+    books: Books, session: Session, clock: MovableClock
+) -> None:
+    checkout = books.donate(frequency="month")
+    books.gateway.subscribe(checkout)
+    books.hear(checkout)
+    assert still_to_come(session, clock) == 0  # this month's has come
+    clock.set(JUNE)
+    assert still_to_come(session, clock) == 2_000
+    books.hear(books.gateway.renew("sub_2").id)
+    books.hear("sub_2")
+    assert still_to_come(session, clock) == 0
+    assert raised(session)["2021-06"] == (2_000, 1, 1)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"status": "canceled"},
+        {"status": "unpaid"},
+        {"cancel_at": datetime(2021, 6, 1, tzinfo=UTC)},
+        {"renews_at": None},
+    ],
+    ids=str,
+)
+def test_nothing_is_expected_of_what_will_not_come(
+    books: Books, session: Session, clock: MovableClock, changes: dict[str, Any]
+) -> None:
+    checkout = books.donate(frequency="month")
+    books.gateway.subscribe(checkout)
+    books.hear(checkout)
+    clock.set(JUNE)
+    assert still_to_come(session, clock) == 2_000
+    books.gateway.change_subscription("sub_2", **changes)
+    books.hear("sub_2")
+    assert still_to_come(session, clock) == 0
