@@ -15,6 +15,7 @@ import ops.models
 import payments.models
 import payments.routes
 import widget.demo
+import widget.oembed
 import widget.routes
 import widget.snapshots
 from core import clock as clocks
@@ -57,6 +58,7 @@ def create_app(
     web.init_app(app)
     payments.routes.init_app(app, gateway)
     widget.routes.init_app(app)
+    widget.oembed.init_app(app)
     widget.demo.init_app(app)
     ops.health.init_app(app)
     ops.commands.init_app(app)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from urllib.parse import urlencode
+
 from markupsafe import Markup
 
 
@@ -17,3 +20,24 @@ def element_snippet(*, base_url: str, slug: str, title: str, slot: str | None = 
         '<donation-goal campaign="{slug}"{attributes}><a href="{base_url}/c/{slug}">{title}</a>'
         "</donation-goal>"
     ).format(base_url=base_url, slug=slug, title=title, attributes=attributes)
+
+
+def frame_snippet(
+    *,
+    base_url: str,
+    slug: str,
+    title: str,
+    width: int,
+    height: int,
+    options: Mapping[str, str] | None = None,
+) -> Markup:
+    """Return the iframe for pages that run no script of others; `options` are the frame's query.
+
+    The sandbox lets it run its script and open the donate page, and nothing else.
+    """
+    query = f"?{urlencode(options)}" if options else ""
+    return Markup(
+        '<iframe src="{base_url}/embed/{slug}{query}" title="{title}" width="{width}"'
+        ' height="{height}" loading="lazy" frameborder="0"'
+        ' sandbox="allow-scripts allow-popups allow-popups-to-escape-sandbox"></iframe>'
+    ).format(base_url=base_url, slug=slug, query=query, title=title, width=width, height=height)
