@@ -30,7 +30,7 @@ from campaigns.look import (
 )
 from campaigns.models import Campaign, CampaignState
 from campaigns.progress import Progress, TierView, progress_of
-from campaigns.recent import recent_gifts
+from campaigns.recent import RecentGift, recent_gifts
 from core.money import typed_amount
 from core.words import Words, direction_of, language_tag, words_of
 
@@ -167,13 +167,30 @@ def read_all_faces(session: Session, *, now: datetime, base_url: str) -> tuple[F
 
 def face_of(session: Session, campaign: Campaign, progress: Progress) -> Face:
     """Return the face of a progress that was read within the same transaction."""
+    shows, period = shown_notes(campaign), progress.period
+    coming_minor, gifts = 0, list[RecentGift]()
+    if Shown.EXPECTED in shows:
+        coming_minor = expected_minor(
+            session, campaign.id, starts_at=period.starts_at, ends_at=period.ends_at
+        )
+    if Shown.RECENT in shows:
+        gifts = list(recent_gifts(session, campaign.id, starts_at=period.starts_at))
+    return compose_face(campaign, progress, coming_minor=coming_minor, gifts=gifts)
+
+
+def compose_face(
+    campaign: Campaign,
+    progress: Progress,
+    *,
+    coming_minor: int = 0,
+    gifts: Sequence[RecentGift] = (),
+) -> Face:
+    """Return the face of a progress, with the renewals to come and the gifts to tell of."""
     words, locale = words_of(progress.locale), progress.locale
     raised = max(0, progress.raised_minor)
     goal = progress.tiers[-1]
     # Past the highest tier the bar is as long as the sum, and the goal is a mark inside it.
     whole = max(goal.amount_minor, raised, 1)
-    shows = shown_notes(campaign)
-    coming = _coming_minor(session, campaign, progress) if Shown.EXPECTED in shows else 0
     percent = raised * 100 // goal.amount_minor if goal.amount_minor else 0
     percent_label = format_percent(Decimal(percent) / 100, locale=locale)
     return Face(
@@ -186,11 +203,11 @@ def face_of(session: Session, campaign: Campaign, progress: Progress) -> Face:
         percent_label=percent_label if goal.amount_minor else "",
         now=min(100, percent),
         fill=_share(raised, whole),
-        expected=_share(min(raised + coming, whole), whole),
+        expected=_share(min(raised + coming_minor, whole), whole),
         marks=_marks(progress.tiers, whole),
         status=_status(words, progress, percent_label),
-        notes=_notes(words, campaign, progress, shows, coming),
-        recent=_recent(session, words, campaign, progress) if Shown.RECENT in shows else (),
+        notes=_notes(words, campaign, progress, coming_minor),
+        recent=_recent(words, campaign, progress, gifts),
         donate_label=campaign.button or words.gettext("Donate"),
         offers=_offers(words, campaign, locale),
         words=words,
@@ -208,7 +225,8 @@ def _share(part_minor: int, whole_minor: int) -> float:
 def _marks(tiers: Sequence[TierView], whole_minor: int) -> tuple[Mark, ...]:
     if len(tiers) == 1:
         return ()
-    following = next((tier for tier in tiers if not tier.reached), None)
+    # Zero is no goal, even in a month whose refunds are more than its gifts.
+    following = next((tier for tier in tiers[1:] if not tier.reached), None)
     return tuple(
         Mark(
             label=tier.label,
@@ -261,10 +279,9 @@ def _notes(
     words: Words,
     campaign: Campaign,
     progress: Progress,
-    shows: frozenset[Shown],
     coming_minor: int,
 ) -> tuple[str, ...]:
-    notes = []
+    notes, shows = [], shown_notes(campaign)
     if Shown.DONORS in shows and progress.donors:
         notes.append(_count(words, progress, "{count} donor", "{count} donors", progress.donors))
     if Shown.DAYS in shows and progress.state == CampaignState.OPEN:
@@ -282,16 +299,11 @@ def _notes(
     return tuple(notes)
 
 
-def _coming_minor(session: Session, campaign: Campaign, progress: Progress) -> int:
-    period = progress.period
-    return expected_minor(session, campaign.id, starts_at=period.starts_at, ends_at=period.ends_at)
-
-
 def _recent(
-    session: Session, words: Words, campaign: Campaign, progress: Progress
+    words: Words, campaign: Campaign, progress: Progress, gifts: Sequence[RecentGift]
 ) -> tuple[str, ...]:
     said = []
-    for gift in recent_gifts(session, campaign.id, starts_at=progress.period.starts_at):
+    for gift in gifts:
         label = money_label(campaign, gift.amount_minor, locale=progress.locale)
         if gift.name:
             said.append(_say(words, "{name} gave {amount}", name=gift.name, amount=label))

@@ -193,17 +193,43 @@ def progress_of(
         )
         amounts = [tier.amount_minor for tier in campaign.tiers]
         raised = donations = donors = 0
+    return compose_progress(
+        campaign,
+        view,
+        amounts_minor=amounts,
+        raised_minor=raised,
+        donations=donations,
+        donors=donors,
+        now=now,
+        base_url=base_url,
+        locale=locale,
+    )
+
+
+def compose_progress(
+    campaign: Campaign,
+    period: PeriodView,
+    *,
+    amounts_minor: Sequence[int],
+    raised_minor: int,
+    donations: int,
+    donors: int,
+    now: datetime,
+    base_url: str,
+    locale: str | None = None,
+) -> Progress:
+    """Return the progress that these numbers are; `amounts_minor` are the period's tiers."""
     return Progress(
         campaign=campaign.slug,
         title=campaign.title,
         description=campaign.description,
         currency=campaign.currency,
         locale=locale or campaign.locale,
-        period=view,
-        raised_minor=raised,
-        raised_label=money_label(campaign, raised, locale=locale),
-        percent=_percent(raised, amounts),
-        tiers=_tiers(campaign, raised, amounts, locale=locale),
+        period=period,
+        raised_minor=raised_minor,
+        raised_label=money_label(campaign, raised_minor, locale=locale),
+        percent=_percent(raised_minor, amounts_minor),
+        tiers=_tiers(campaign, raised_minor, amounts_minor, locale=locale),
         donations=donations,
         donors=donors,
         state=str(campaign.state),
