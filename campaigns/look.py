@@ -10,7 +10,6 @@ import re
 from collections.abc import Iterable
 from enum import StrEnum
 from typing import Literal, cast
-from urllib.parse import urlsplit
 
 from campaigns.errors import InvalidCampaign
 from campaigns.models import Campaign
@@ -28,7 +27,7 @@ LEAST_CONTRAST = 3.0
 _MOST_HOSTS = 40
 _MOST_HOSTS_CHARACTERS = 2000
 _COLOUR = re.compile(r"#[0-9a-f]{6}", re.ASCII)
-_HOST = re.compile(r"(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)*(:\d{1,5})?", re.ASCII)
+_ORIGIN = re.compile(r"(https?://(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)*(:\d{1,5})?)/?", re.ASCII)
 _SUGGESTED_MAJOR: dict[Frequency, tuple[int, ...]] = {
     "once": (10, 20, 50, 100),
     "month": (5, 10, 20, 50),
@@ -105,19 +104,13 @@ def checked_hosts(origins: Iterable[str]) -> str:
     """
     checked = []
     for origin in origins:
-        parts = urlsplit(origin.strip().lower())
-        if (
-            parts.scheme not in {"http", "https"}
-            or not _HOST.fullmatch(parts.netloc)
-            or parts.path.strip("/")
-            or parts.query
-            or parts.fragment
-        ):
+        match = _ORIGIN.fullmatch(origin.strip(" ").lower())
+        if match is None:
             raise InvalidCampaign(
                 f"“{origin[:80]}” is not a site. Write it as https://news.example.org.",
                 field="host",
             )
-        checked.append(f"{parts.scheme}://{parts.netloc}")
+        checked.append(match[1])
     text = "\n".join(dict.fromkeys(checked))
     if len(checked) > _MOST_HOSTS or len(text) > _MOST_HOSTS_CHARACTERS:
         raise InvalidCampaign(f"A campaign names at most {_MOST_HOSTS} sites.", field="host")

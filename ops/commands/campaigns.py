@@ -1,4 +1,4 @@
-"""`campaigns create|publish|list|roll`."""
+"""`campaigns create|edit|publish|list|roll`."""
 
 from __future__ import annotations
 
@@ -6,24 +6,31 @@ import click
 from flask.cli import AppGroup
 
 from campaigns.catalog import (
+    CampaignChanges,
     NewCampaign,
+    change_campaign,
     create_campaign,
     find_campaign,
     list_campaigns,
     publish_campaign,
 )
 from campaigns.labels import money_label
+from campaigns.look import FREQUENCIES, Frequency, Shown
 from campaigns.models import Campaign, CampaignState
 from campaigns.periods import due_campaign_ids, roll_campaign
 from campaigns.progress import read_progress
 from core.clock import now
 from core.db import db, read_session
+from core.errors import Invalid
 from core.money import known_currency, parse_amount
 from core.web import settings
 from ops import jobs
 from ops.commands.printing import PLAIN, sentences, table
 
-campaigns = AppGroup("campaigns", help="Create, list and roll campaigns.")
+# A draft is published by its own command, and nothing that was seen becomes one again.
+_STATES = [str(state) for state in CampaignState if state != CampaignState.DRAFT]
+
+campaigns = AppGroup("campaigns", help="Create, change, list and roll campaigns.")
 
 
 @campaigns.command("create")
@@ -65,6 +72,66 @@ def create(
     campaign = create_campaign(db.session, new, now=now())
     db.session.commit()
     click.echo(f"Created {campaign.slug}: {settings().base_url}/c/{campaign.slug}")
+
+
+@campaigns.command("edit")
+@click.argument("slug")
+@click.option("--title", help="What readers see.")
+@click.option("--description", help="What the money is for.")
+@click.option("--state", type=click.Choice(_STATES), help="Whether it takes gifts.")
+@click.option("--accent", help="Colour of the bar, as in #18806c; '' for the default one.")
+@click.option("--button", help="Text of the button, as in “Support us”; '' for the default one.")
+@click.option("--show", "shows", multiple=True, help=f"{', '.join(Shown)}; '' for none. Repeat.")
+@click.option("--frequency", "frequencies", multiple=True, help="once, month or year. Repeat.")
+@click.option("--amount", "amounts", multiple=True, help="As in month=5: suggests it. Repeat.")
+@click.option("--host", "hosts", multiple=True, help="May frame it; '' for all. Repeat.")
+@sentences
+def edit(
+    slug: str,
+    *,
+    title: str | None,
+    description: str | None,
+    state: str | None,
+    accent: str | None,
+    button: str | None,
+    shows: tuple[str, ...],
+    frequencies: tuple[str, ...],
+    amounts: tuple[str, ...],
+    hosts: tuple[str, ...],
+) -> None:
+    """Change what is named and leave the rest. Several of one kind take the place of what was."""
+    campaign = find_campaign(db.session, slug, drafts=True)
+    changes = CampaignChanges(
+        title=title,
+        description=description,
+        state=None if state is None else CampaignState(state),
+        accent=accent,
+        button=button,
+        shows=_named(shows),
+        frequencies=_named(frequencies),
+        hosts=_named(hosts),
+        suggestions_minor=_suggestions(campaign.currency, amounts),
+    )
+    campaign = change_campaign(db.session, slug, changes)
+    db.session.commit()
+    click.echo(f"Changed {campaign.slug}: {settings().base_url}/c/{campaign.slug}")
+
+
+def _named(given: tuple[str, ...]) -> tuple[str, ...] | None:
+    """Return what was named: None for nothing, and nothing for the empty text alone."""
+    return tuple(name for name in given if name) if given else None
+
+
+def _suggestions(currency: str, amounts: tuple[str, ...]) -> dict[Frequency, tuple[int, ...]]:
+    suggested: dict[Frequency, tuple[int, ...]] = {}
+    for given in amounts:
+        name, _, amount = given.partition("=")
+        frequency = next((known for known in FREQUENCIES if known == name), None)
+        if frequency is None:
+            raise Invalid(f"Write an amount as month=5, not “{given[:40]}”.", field="amount")
+        more = (parse_amount(amount, currency, locale=PLAIN),) if amount else ()
+        suggested[frequency] = (*suggested.get(frequency, ()), *more)
+    return suggested
 
 
 @campaigns.command("publish")

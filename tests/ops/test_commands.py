@@ -3,11 +3,9 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
-from click.testing import Result
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import update
@@ -18,9 +16,9 @@ from core.clock import MovableClock
 from core.settings import Settings
 from tests.conftest import Give, MakeCampaign, make_settings
 from tests.fake_gateway import FakeGateway
+from tests.ops.conftest import Run
 from tests.payments.conftest import Books
 
-Run = Callable[..., Result]
 CREATE = [
     *"campaigns create support-us --currency USD --timezone America/New_York".split(),
     *"--tier 2500 --tier 5000 --money-format".split(),
@@ -28,17 +26,6 @@ CREATE = [
     "--title",
     "Support us",
 ]
-
-
-@pytest.fixture
-def run(app: Flask) -> Run:
-    """Run a command line, given as words, and return what came of it."""
-    runner = app.test_cli_runner()
-
-    def run(*words: str) -> Result:
-        return runner.invoke(args=list(words))
-
-    return run
 
 
 def test_campaign_of_the_article_is_made_and_listed(run: Run) -> None:
