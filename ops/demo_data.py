@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
-from campaigns.catalog import NewCampaign, create_campaign, find_campaign
+from campaigns.catalog import CampaignChanges, NewCampaign, create_campaign, find_campaign
 from campaigns.errors import CampaignNotFound
 from campaigns.models import Campaign
 from campaigns.periods import roll_campaign
@@ -49,6 +49,7 @@ def make_demo(session: Session, *, now: datetime, step: Callable[[], None]) -> b
                 "Two reporters, no owner, no paywall. 2,500 $ a month keep the council meetings"
                 " and the courts covered; 5,000 $ pay for a third pair of eyes."
             ),
+            changes=CampaignChanges(button="Support us", shows=("donors", "days")),
         ),
         now=now,
     )

@@ -6,9 +6,11 @@ import pytest
 from alembic.operations import Operations
 from click.testing import Result
 from flask import Flask
+from flask.testing import FlaskClient
 from sqlalchemy import inspect
 
 from core.db import Base, db
+from tests.conftest import Give, MakeCampaign
 
 
 def run(app: Flask, *arguments: str) -> Result:
@@ -64,3 +66,19 @@ def test_migration_that_dies_half_way_leaves_nothing_and_is_run_again(
     assert not set(Base.metadata.tables) & tables(app)
     assert run(app, "upgrade").exit_code == 0
     assert set(Base.metadata.tables) <= tables(app)
+
+
+def test_books_of_the_first_release_are_carried_along(
+    app: Flask, client: FlaskClient, make_campaign: MakeCampaign, give: Give
+) -> None:
+    give(make_campaign(), 52_000)
+    before = client.get("/api/v1/campaigns/support-us?with=face").json
+    assert run(app, "downgrade", "0001").exit_code == 0
+    assert "suggested_amounts" not in tables(app)
+    assert run(app, "upgrade").exit_code == 0
+    assert client.get("/api/v1/campaigns/support-us?with=face").json == before
+    assert run_command(app, "ledger", "verify").exit_code == 0
+
+
+def run_command(app: Flask, *arguments: str) -> Result:
+    return app.test_cli_runner().invoke(args=list(arguments))
