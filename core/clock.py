@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
@@ -44,6 +46,16 @@ class MovableClock:
     def advance(self, step: timedelta) -> None:
         """Move the clock by `step`, either way."""
         self._instant += step
+
+
+def seconds_of(clock: Clock) -> Callable[[], float]:
+    """Return what tells the time of `clock` in seconds since 1970.
+
+    For where a datetime each time would be dear: to make one takes as long as to answer a reader.
+    """
+    if isinstance(clock, SystemClock):
+        return time.time
+    return lambda: clock.now().timestamp()
 
 
 def now() -> datetime:

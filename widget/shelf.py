@@ -4,45 +4,44 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 
 from widget.ready import Ready
 
 MOST_ENTRIES = 1000
 MOST_BYTES = 32 << 20
-RETRY = timedelta(seconds=1)
+RETRY_SECONDS = 1.0
 
 Key = str | tuple[str, str]  # the path, and the query where there is one
 
 
 @dataclass(slots=True)
 class Held:
-    """An answer, and when it was made. `made_at` is before the books were read, never after."""
+    """An answer, and when it was made, in seconds since 1970: before the books were read."""
 
     ready: Ready
-    made_at: datetime
-    renew_at: datetime  # from here on it is made anew, while readers still get it
-    until: datetime  # and from here on they wait for that
-    was_used: bool  # since it was last looked at for letting go
-    failed_at: datetime | None = None
+    made_at: float
+    renew_at: float  # from here on it is made anew, while readers still get it
+    until: float  # and from here on they wait for that
+    was_used: bool  # asked for since it was last looked at for letting go
+    failed_at: float | None = None
 
-    def is_within(self, now: datetime) -> bool:
+    def is_within(self, now: float) -> bool:
         """Tell whether it is no older than the limit; a clock that was turned back says no."""
         return self.made_at <= now < self.until
 
-    def may_try(self, now: datetime) -> bool:
+    def may_try(self, now: float) -> bool:
         """Tell whether to ask again: once a second, and once more when the limit is reached."""
         failed_at = self.failed_at
         if failed_at is None or (self.is_within(failed_at) and not self.is_within(now)):
             return True
-        return not failed_at <= now < failed_at + RETRY
+        return not failed_at <= now < failed_at + RETRY_SECONDS
 
-    def covers(self, now: datetime) -> bool:
+    def covers(self, now: float) -> bool:
         """Tell whether it stands in for books that could not be read a moment ago."""
         failed_at = self.failed_at
         if failed_at is None or self.is_within(failed_at):
             return False
-        return failed_at <= now < failed_at + 2 * RETRY
+        return failed_at <= now < failed_at + 2 * RETRY_SECONDS
 
 
 class Shelf:
@@ -68,8 +67,8 @@ class Shelf:
             self.size_bytes -= old.ready.size_bytes
 
     def _make_room(self, size: int) -> None:
-        # Least recently used, nearly: a hit only sets a mark, which needs no lock. Whoever comes to
-        # the front with a mark goes to the end without it; whoever comes without it goes.
+        # Least recently used, nearly: what was renewed since it was put where it stands, which only
+        # readers bring about, goes to the end; what was not goes. So a hit need not leave a trace.
         while self.entries and (
             len(self.entries) >= MOST_ENTRIES or self.size_bytes + size > MOST_BYTES
         ):

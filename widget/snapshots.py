@@ -12,7 +12,6 @@ import re
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qsl, urlencode
 from weakref import WeakSet
 
@@ -34,7 +33,7 @@ SHORT_PATIENCE_SECONDS = 0.05
 # All that the faces read of a query. The rest is left out: what a mailing adds to an address, or a
 # flood makes up, is no address of its own.
 PARAMETERS = frozenset(
-    "before format lang limit maxheight maxwidth slot theme url with".split(),
+    "before format lang limit maxheight maxwidth slot source theme url with".split(),
 )
 
 _FACES = re.compile(
@@ -42,7 +41,9 @@ _FACES = re.compile(
 )
 _READING = frozenset({"GET", "HEAD"})
 _SERVER_ERROR = "5"
-_EPOCH, _QUARTER = datetime(2000, 1, 1, tzinfo=UTC), timedelta(minutes=15)
+_QUARTER_SECONDS = 15 * 60
+# Readers make a renewal rarer the later it begins, but it has to be done before the limit.
+_RENEW_FROM = 0.8
 _log = logging.getLogger("goalpost.snapshots")
 
 
@@ -65,8 +66,12 @@ def init_app(app: Flask) -> None:
     settings: Settings = app.extensions["goalpost.settings"]
     if settings.snapshot_seconds:
         clock: clocks.Clock = app.extensions[clocks.EXTENSION]
-        limit = timedelta(seconds=settings.snapshot_seconds)
-        layer = Snapshots(app.wsgi_app, base_url=settings.base_url, limit=limit, now=clock.now)
+        layer = Snapshots(
+            app.wsgi_app,
+            base_url=settings.base_url,
+            limit_seconds=settings.snapshot_seconds,
+            now=clocks.seconds_of(clock),
+        )
         app.extensions[EXTENSION] = layer
         app.wsgi_app = layer  # type: ignore[method-assign]
 
@@ -87,12 +92,12 @@ def known_query(query: str) -> str | None:
     return urlencode(sorted(known.items()))
 
 
-def next_turn(instant: datetime) -> datetime:
+def next_turn(now: float) -> float:
     """Return when a month may begin next, in whatever zone: at a quarter of an hour of UTC's.
 
     Nothing is held beyond that, so that months turn to the second.
     """
-    return instant + _QUARTER - (instant - _EPOCH) % _QUARTER
+    return now + _QUARTER_SECONDS - now % _QUARTER_SECONDS
 
 
 class Snapshots:
@@ -103,13 +108,13 @@ class Snapshots:
         inner: Application,
         *,
         base_url: str,
-        limit: timedelta,
-        now: Callable[[], datetime],
+        limit_seconds: float,
+        now: Callable[[], float],
         patience_seconds: float = PATIENCE_SECONDS,
     ) -> None:
         self._inner = inner
         self._base_url = base_url
-        self._limit = limit
+        self._limit_seconds = limit_seconds
         self._now = now
         self._patience_seconds = patience_seconds
         self.shelf = Shelf()
@@ -135,8 +140,6 @@ class Snapshots:
             held = self._find(path, query or "") if method in _READING else None
             if held is None:
                 return self._inner(environ, start_response)
-        else:
-            held.was_used = True
         ready = held.ready
         known = environ.get("HTTP_IF_NONE_MATCH")
         if known is not None and (known == ready.etag or is_known(known, ready.etag)):
@@ -173,7 +176,7 @@ class Snapshots:
             self._wait(flight)
         return self._look_up(key)
 
-    def _renewed(self, key: Key, held: Held, now: datetime) -> Held | None:
+    def _renewed(self, key: Key, held: Held, now: float) -> Held | None:
         """Have it made anew off the reader's path; wait for that where the limit is reached."""
         starts = False
         with self._lock:
@@ -257,8 +260,8 @@ class Snapshots:
         return Held(
             make_ready(answer.headers, answer.body, previous=old.ready if old else None),
             made_at=made_at,
-            renew_at=min(made_at + self._limit / 2, turn),
-            until=min(made_at + self._limit, turn),
+            renew_at=min(made_at + self._limit_seconds * _RENEW_FROM, turn),
+            until=min(made_at + self._limit_seconds, turn),
             was_used=old is not None,
         )
 
