@@ -182,6 +182,13 @@ def clean_source(address: str | None) -> str | None:
     return None if _CONTROLS.search(source) else source[:_MOST_SOURCE_CHARACTERS]
 
 
+def source_of_link(referrer: str | None, *, base_url: str) -> str | None:
+    """Return the page that a link stood on which says nothing itself, None where it is ours."""
+    source = clean_source(referrer)
+    is_ours = source is not None and urlsplit(source).netloc == urlsplit(base_url).netloc
+    return None if is_ours else source
+
+
 def clean_slot(slot: str | None) -> str | None:
     """Return the slot's name, or None where it is not one."""
     return slot if slot and _SLOT.fullmatch(slot) else None

@@ -42,7 +42,14 @@ from payments.errors import (
     UntrustedEvent,
 )
 from payments.facts import Facts, gather_for_checkout
-from payments.forms import DonateForm, FormView, first_errors, form_view, new_form_token
+from payments.forms import (
+    DonateForm,
+    FormView,
+    first_errors,
+    form_view,
+    new_form_token,
+    source_of_link,
+)
 from payments.gateway import Event, Gateway
 from payments.inbox import accept_event, work_event
 from payments.models import Donation, DonationState
@@ -100,6 +107,8 @@ def campaign_page(slug: str) -> Response:
     campaign = find_campaign(session, slug)
     values: MultiDict[str, str] = MultiDict(request.args)
     values["amount"] = _amount_of_link(campaign, request.args.get("amount", ""))
+    if not values.get("source"):
+        values["source"] = source_of_link(request.referrer, base_url=settings().base_url) or ""
     if "donation" in request.args:  # back from Stripe's page, without having paid
         values = _values_of(session, campaign, request.args["donation"])
     return _page(session, campaign, _form_view(campaign, values), HTTPStatus.OK)

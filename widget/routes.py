@@ -23,6 +23,7 @@ from widget.script import Asset, assemble_script, assemble_style, make_asset, mi
 
 EXTENSION = "goalpost.embed"
 MOST_PERIODS = 50
+MOST_SOURCE_CHARACTERS = 500
 _DEFAULT_PERIODS = 12
 _PERIOD_KEY = re.compile(r"\d{4}-\d{2}", re.ASCII)
 _SLOT = re.compile(r"[a-z0-9-]{1,32}", re.ASCII)
@@ -106,6 +107,7 @@ def frame(slug: str) -> ResponseReturnValue:
     base_url, style, script = settings().base_url, embed().frame_style, embed().frame_script
     slot = request.args.get("slot", "")
     theme = request.args.get("theme", "")
+    source = request.args.get("source", "")[:MOST_SOURCE_CHARACTERS]
     page = render_template(
         "widget/frame.html",
         face=face,
@@ -113,6 +115,8 @@ def frame(slug: str) -> ResponseReturnValue:
         style=style.body.decode(),
         script=f"{base_url}/embed/frame.{script.digest}.js",
         slot=slot if _SLOT.fullmatch(slot) else "frame",
+        # Out of a sandbox browsers send no referrer: without script, the link itself has to tell.
+        source=source if source.startswith(("https://", "http://")) else "",
         theme=theme if theme in {"light", "dark"} else "auto",
     )
     response = current_app.make_response(page)
@@ -140,7 +144,7 @@ def campaign_progress(slug: str) -> ResponseReturnValue:
             slug,
             now=now(),
             base_url=settings().base_url,
-            locale=_asked_locale(),
+            locale=asked_locale(),
         ).to_json()
     # The tag leaves the time of reading out: unchanged books answer 304 however late it is.
     told = {name: value for name, value in progress.items() if name != "as_of"}
@@ -178,11 +182,11 @@ def _periods_json(
 
 def _face(slug: str) -> Face:
     return read_face(
-        read_session(), slug, now=now(), base_url=settings().base_url, locale=_asked_locale()
+        read_session(), slug, now=now(), base_url=settings().base_url, locale=asked_locale()
     )
 
 
-def _asked_locale() -> str | None:
+def asked_locale() -> str | None:
     """Return the language asked for; None, the campaign's own, where it is none that we know.
 
     It comes from the `lang` attributes of other people's pages, so a strange one is no error.
@@ -204,10 +208,11 @@ def _cached(response: Response, *, tag: str, slug: str) -> Response:
     response.headers["Cache-Control"] = _LIVE
     response.headers["Surrogate-Key"] = f"campaign-{slug}"
     # Weak: answers that differ only in the time of reading, or in how they are packed, share one.
-    return _conditional(response, tag=tag, weak=True)
+    return conditional(response, tag=tag, weak=True)
 
 
-def _conditional(response: Response, *, tag: str, weak: bool = False) -> Response:
+def conditional(response: Response, *, tag: str, weak: bool = False) -> Response:
+    """Name the answer, and leave its body out for those who have it."""
     response.set_etag(tag, weak=weak)
     response.make_conditional(request)
     # Werkzeug writes a Date here and the server another; read by a script, two are no date at all.
@@ -226,4 +231,4 @@ def _script_response(script: Asset, *, cache_control: str) -> Response:
     response.headers["Vary"] = "Accept-Encoding"
     response.headers["X-Content-Type-Options"] = "nosniff"
     # A strong tag names bytes, and the compressed ones are others.
-    return _conditional(response, tag=f"{script.digest}-gzip" if gzipped else script.digest)
+    return conditional(response, tag=f"{script.digest}-gzip" if gzipped else script.digest)

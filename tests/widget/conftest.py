@@ -17,6 +17,7 @@ from core.clock import MovableClock
 from core.db import db
 from payments.donating import OfflineGift, record_offline_gift
 from tests.conftest import make_settings
+from tests.fake_gateway import FakeGateway
 from tests.live_site import free_port
 from tests.widget.servers import Page, Site, Tracker
 from widget.script import assemble_script
@@ -112,7 +113,8 @@ class Goalpost:
 def live(database_url: str, clock: MovableClock) -> Iterator[Goalpost]:
     port = free_port()
     address = f"http://127.0.0.1:{port}"
-    app = create_app(make_settings(database_url=database_url, base_url=address), clock=clock)
+    settings = make_settings(database_url=database_url, base_url=address)
+    app = create_app(settings, clock=clock, gateway=FakeGateway(settings, clock))
     with app.app_context(), db.sessionmaker() as session:
         campaign = NewCampaign(
             slug="support-us",
