@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from email.utils import parseaddr
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -79,6 +80,15 @@ class Settings(BaseSettings):
         default="memory://",
         description="Where limits are counted; with several processes a `redis://…` address.",
     )
+    mail_url: SecretStr | None = Field(
+        default=None,
+        description="Where mail is handed over: `smtp://user:password@host:587` or `smtps://…`."
+        " Without it, none is sent.",
+    )
+    mail_from: str | None = Field(
+        default=None,
+        description="Who mail comes from, as in `The Courier <support@example.org>`.",
+    )
     trusted_proxies: int = Field(
         default=0,
         ge=0,
@@ -127,6 +137,24 @@ class Settings(BaseSettings):
             raise ValueError(f"names {scheme}; only sqlite and postgresql are supported")
         return value
 
+    @field_validator("mail_url")
+    @classmethod
+    def _mail_server(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            parts = urlsplit(value.get_secret_value())
+            if parts.scheme not in {"smtp", "smtps"} or not parts.hostname:
+                raise ValueError("must be an address such as smtp://user:password@host:587")
+        return value
+
+    @field_validator("mail_from")
+    @classmethod
+    def _mail_sender(cls, value: str | None) -> str | None:
+        if value is not None:
+            address = parseaddr(value)[1]
+            if "@" not in address or not value.isprintable():
+                raise ValueError("must be an address such as The Courier <support@example.org>")
+        return value
+
     @field_validator("base_url", "stripe_api_base")
     @classmethod
     def _bare_origin(cls, value: str | None) -> str | None:
@@ -159,6 +187,8 @@ class Settings(BaseSettings):
             problems.append("STRIPE_WEBHOOK_SECRET is set, but STRIPE_SECRET_KEY is missing")
         if self.stripe_api_base and not key:
             problems.append("STRIPE_API_BASE is set, but STRIPE_SECRET_KEY is missing")
+        if self.mail_url and not self.mail_from:
+            problems.append("MAIL_URL is set, but MAIL_FROM is missing: say who mail comes from")
         if not self.secret_key.get_secret_value():
             problems.append("SECRET_KEY must not be empty")
         if self.livemode:

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from core.clock import now
 from core.db import read_session
+from core.outbox import read_unsent
 from ops.jobs import JOBS, last_runs
 from payments.inbox import read_backlog
 
@@ -73,6 +74,7 @@ def examine() -> Iterator[Finding]:
         return
     yield from _jobs(session, now())
     yield _inbox(session, now())
+    yield _outbox(session, now())
 
 
 def _migrations(session: Session) -> Finding:
@@ -122,3 +124,15 @@ def _inbox(session: Session, instant: datetime) -> Finding:
     if count and old:
         message += f", the oldest since {backlog.oldest_received_at:%F %T} UTC"
     return Finding("inbox", ok=not old, message=message)
+
+
+def _outbox(session: Session, instant: datetime) -> Finding:
+    unsent = read_unsent(session)
+    message = f"{unsent.waiting} waiting, {unsent.failed} given up"
+    oldest = unsent.oldest_posted_at
+    old = oldest is not None and instant - oldest > OLD_BACKLOG
+    if oldest is not None and old:
+        message += f", the oldest since {oldest:%F %T} UTC"
+    if unsent.failed:
+        message += ": see `flask --app app outbox list`"
+    return Finding("mail", ok=not old and not unsent.failed, message=message)

@@ -19,6 +19,8 @@ from campaigns.audit import verify_ledger
 from campaigns.periods import Rolled, due_campaign_ids, roll_campaign
 from core.clock import now
 from core.db import insert_if_absent
+from core.outbox import send_due
+from core.smtp import smtp_server
 from core.web import settings
 from ops.models import JobRun
 from payments.inbox import due_event_ids, work_event
@@ -66,6 +68,15 @@ def ask_stripe() -> None:
         log.info("reconciled %s %s: %s new", found.looked_at, found.by, found.new)
 
 
+def send_mail() -> int:
+    """Send the mails that are due; return how many were."""
+    chosen = settings()
+    if chosen.mail_url is None or chosen.mail_from is None:
+        return 0
+    connect = smtp_server(chosen.mail_url.get_secret_value())
+    return send_due(open_session, connect, sender=chosen.mail_from, now=now)
+
+
 def audit() -> None:
     """Hold all totals against the ledger, once a day; log every difference as an error."""
     with open_session() as session:
@@ -83,6 +94,7 @@ JOBS: Mapping[str, tuple[Callable[[], object], timedelta]] = MappingProxyType(
     {
         "roll": (roll, timedelta(seconds=10)),
         "inbox": (work_inbox, timedelta(seconds=2)),
+        "mail": (send_mail, timedelta(seconds=5)),
         "reconcile": (ask_stripe, timedelta(hours=1)),
         "audit": (audit, timedelta(minutes=10)),
     }

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -73,7 +74,9 @@ def test_books_of_the_first_release_are_carried_along(
 ) -> None:
     give(make_campaign(), 52_000)
     before = client.get("/api/v1/campaigns/support-us?with=face").json
-    assert run(app, "downgrade", "0001").exit_code == 0
+    # The command takes a number for steps: all but the first release's own.
+    steps = len(list(Path(app.root_path, "migrations").glob("0*.py"))) - 1
+    assert run(app, "downgrade", str(steps)).exit_code == 0
     assert "suggested_amounts" not in tables(app)
     assert run(app, "upgrade").exit_code == 0
     assert client.get("/api/v1/campaigns/support-us?with=face").json == before
