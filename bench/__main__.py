@@ -3,6 +3,7 @@
 python -m bench                     all sizes, both databases; writes the paper and the picture
 python -m bench --quick             up to 100,000 entries; prints only
 python -m bench --entries 10,1000   these sizes; prints only
+python -m bench --only reading      one part of the paper, and of the pictures
 """
 
 from __future__ import annotations
@@ -16,8 +17,11 @@ from pathlib import Path
 
 from bench.events import Rates, measure_events
 from bench.growth import Measured, measure_growth
-from bench.paper import Results, machine, table, write_paper
+from bench.paper import PARTS, Results, machine, table, write_paper
 from bench.picture import draw
+from bench.reading import Reading, measure_reading
+from bench.reading_paper import draw_reading, reading_tables
+from bench.servers import versions
 from bench.sites import KINDS, open_sites
 
 SIZES = (10, 10_000, 1_000_000, 10_000_000)
@@ -38,13 +42,39 @@ def main(arguments: list[str] | None = None) -> int:
     def step(what: str) -> None:
         print(f"{time.monotonic() - begun:6.0f} s  {what}", file=sys.stderr, flush=True)
 
-    results = _measure(kinds, sizes, rounds=rounds, events=50 if asked.quick else 150, step=step)
-    print(table(results))
-    if not asked.quick and asked.entries is None and set(kinds) == set(KINDS):
-        write_paper(DOCS / "performance.md", results)
-        (DOCS / "images" / "performance.svg").write_text(draw(results.growth), encoding="utf-8")
-        step("wrote docs/performance.md and docs/images/performance.svg")
+    is_whole = not asked.quick and asked.entries is None
+    parts = [asked.only] if asked.only else list(PARTS)
+    pictures: dict[str, str] = {}
+    figures: dict[str, str] = {}
+    if "reading" in parts:
+        seconds = 0.3 if asked.quick else 1.0
+        readings, on = _measure_reading(kinds[0], rounds=rounds, seconds=seconds, step=step)
+        if readings:
+            figures["reading"] = reading_tables(readings, on, rounds=rounds)
+            pictures["performance-reading.svg"] = draw_reading(readings)
+    if "books" in parts:
+        events = 50 if asked.quick else 150
+        results = _measure(kinds, sizes, rounds=rounds, events=events, step=step)
+        # Where a database was left out, so are its figures: what is written down has them all.
+        is_whole = is_whole and set(kinds) == set(KINDS)
+        figures["books"] = table(results)
+        pictures["performance.svg"] = draw(results.growth)
+    print("\n\n".join(figures.values()))
+    if is_whole:
+        for part, text in figures.items():
+            write_paper(DOCS / "performance.md", part, text)
+        for name, picture in pictures.items():
+            (DOCS / "images" / name).write_text(picture, encoding="utf-8")
+        step("wrote docs/performance.md and its pictures")
     return 0
+
+
+def _measure_reading(
+    kind: str, *, rounds: int, seconds: float, step: Callable[[str], None]
+) -> tuple[list[Reading], str]:
+    with open_sites(kind) as make:
+        readings = measure_reading(make, rounds=rounds, seconds=seconds, step=step)
+        return readings, machine([*versions(), make().database])
 
 
 def _measure(
@@ -73,6 +103,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--entries", type=_numbers, metavar="N,N,…", help="these sizes instead; prints only"
     )
+    parser.add_argument("--only", choices=PARTS, help="this part only")
     parser.add_argument("--rounds", type=int, help="how often each is measured, in turns")
     parser.add_argument(
         "--database", dest="databases", action="append", choices=KINDS, help="this one only"

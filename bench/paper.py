@@ -15,12 +15,13 @@ from bench.growth import Measured
 from bench.rounds import median_ratio
 
 NAMES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
-_PLACE = re.compile(r"(<!-- bench -->\n).*?(<!-- /bench -->)", re.DOTALL)
+PARTS = ("reading", "books")
+_PLACE = r"(<!-- bench {} -->\n).*?(<!-- /bench {} -->)"
 
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """All that a run has measured."""
+    """What a run has measured of the books, and on what."""
 
     growth: Sequence[Measured]
     rates: Sequence[Rates]
@@ -70,10 +71,11 @@ def _time(measured: Measured, first: Measured, name: str) -> str:
     return f"{seconds * 1000:,.2f} ms (× {seconds / first.median_of(name):,.2f})"
 
 
-def write_paper(paper: Path, results: Results) -> None:
-    """Put the figures in their place of the paper, whose words are written by hand."""
+def write_paper(paper: Path, part: str, figures: str) -> None:
+    """Put the figures of a part in their place of the paper, whose words are written by hand."""
     text = paper.read_text(encoding="utf-8")
-    written, places = _PLACE.subn(lambda match: f"{match[1]}{table(results)}\n{match[2]}", text)
+    place = re.compile(_PLACE.format(part, part), re.DOTALL)
+    written, places = place.subn(lambda match: f"{match[1]}{figures}\n{match[2]}", text)
     if places != 1:
-        raise ValueError(f"{paper.name} has no single place for the figures: <!-- bench -->")
+        raise ValueError(f"{paper.name} has no single place for the figures: <!-- bench {part} -->")
     paper.write_text(written, encoding="utf-8")

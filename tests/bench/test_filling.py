@@ -56,12 +56,13 @@ def _measured(kind: str, entries: int, seconds: float) -> Measured:
 
 def test_paper_takes_the_figures_between_its_marks(tmp_path: Path) -> None:
     growth = [_measured("sqlite", 10, 0.001), _measured("sqlite", 1000, 0.1)]
-    results = Results(growth, (), "a machine", 5)
+    figures = table(Results(growth, (), "a machine", 5))
     paper = tmp_path / "performance.md"
-    paper.write_text("Before.\n<!-- bench -->\nold\n<!-- /bench -->\nAfter.\n")
-    write_paper(paper, results)
+    other = "<!-- bench reading -->\nkept\n<!-- /bench reading -->\n"
+    paper.write_text(f"Before.\n{other}<!-- bench books -->\nold\n<!-- /bench books -->\nAfter.\n")
+    write_paper(paper, "books", figures)
     assert paper.read_text() == (
-        f"Before.\n<!-- bench -->\n{table(results)}\n<!-- /bench -->\nAfter.\n"
+        f"Before.\n{other}<!-- bench books -->\n{figures}\n<!-- /bench books -->\nAfter.\n"
     )
     assert "| SQLite | 1,000 | 1.00 ms (× 1.00) | 2.00 ms (× 1.00) | 100.00 ms (× 100.00) |" in (
         paper.read_text()
@@ -72,7 +73,7 @@ def test_paper_without_a_place_for_the_figures_is_left_alone(tmp_path: Path) -> 
     paper = tmp_path / "performance.md"
     paper.write_text("Nothing here.")
     with pytest.raises(ValueError, match="no single place"):
-        write_paper(paper, Results((), (), "a machine", 5))
+        write_paper(paper, "books", "figures")
     assert paper.read_text() == "Nothing here."
 
 
