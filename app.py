@@ -12,6 +12,7 @@ from whitenoise import WhiteNoise
 import ops.commands
 import ops.health
 import ops.models
+import payments.manage_routes
 import payments.models
 import payments.routes
 import widget.demo
@@ -57,6 +58,7 @@ def create_app(
     Alembic(app, metadatas=database.Base.metadata, run_mkdir=False)
     web.init_app(app)
     payments.routes.init_app(app, gateway)
+    payments.manage_routes.init_app(app)
     widget.routes.init_app(app)
     widget.oembed.init_app(app)
     widget.demo.init_app(app)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.errors import Conflict, DomainError, Invalid, Unavailable
+from core.errors import Conflict, DomainError, Invalid, NotFound, Unavailable
 
 
 class GatewayUnavailable(Unavailable):
@@ -40,3 +40,13 @@ class DonationNotKnownYet(DomainError):
     """Stripe tells of a donation that is not in our books; to be tried again."""
 
     code = "donation_not_known_yet"
+
+
+class LinkExpired(NotFound):
+    """The mailed link is too old, or was never ours."""
+
+    code = "link_expired"
+    hint = "Links work for an hour. Ask for a new one at /manage."
+
+    def __init__(self) -> None:
+        super().__init__("This link does not work any more.")

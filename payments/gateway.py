@@ -162,6 +162,13 @@ class Gateway(Protocol):
     def checkout(self, checkout_id: str) -> Checkout:
         """Fetch a Checkout Session."""
 
+    @property
+    def portal_origin(self) -> str:
+        """The origin of the page where donors look after regular gifts."""
+
+    def open_portal(self, customer_id: str, *, return_url: str) -> str:
+        """Return the address of the portal for one customer; it is short-lived."""
+
     def payment(self, payment_id: str) -> Payment:
         """Fetch a payment."""
 

@@ -53,7 +53,7 @@ from payments.forms import (
 from payments.gateway import Event, Gateway
 from payments.inbox import accept_event, work_event
 from payments.models import Donation, DonationState
-from payments.stripe_gateway import StripeGateway, trusted_checkout_url
+from payments.stripe_gateway import StripeGateway, trusted_url
 
 EXTENSION = "goalpost.gateway"
 HISTORY_MONTHS = 12
@@ -300,7 +300,7 @@ def _checkout_address(
         return thanks_page
     if checkout.url is None:
         return thanks_page
-    return trusted_checkout_url(checkout.url, gateway.checkout_origin)
+    return trusted_url(checkout.url, gateway.checkout_origin)
 
 
 def _ask_again(session: Session, donation: Donation) -> None:

@@ -40,6 +40,7 @@ PAGE_SIZE = 100
 # More refunds, disputes or payments of one thing than this mean that something is wrong.
 MOST_PARTS = 1000
 _STRIPE_CHECKOUT = "https://checkout.stripe.com"
+_STRIPE_PORTAL = "https://billing.stripe.com"
 T = TypeVar("T")
 
 
@@ -73,6 +74,20 @@ class StripeGateway:
         return checkout_from(
             self._call(lambda client: client.v1.checkout.sessions.retrieve(checkout_id))
         )
+
+    @property
+    def portal_origin(self) -> str:
+        """The origin of the page where donors look after regular gifts."""
+        return self._settings.stripe_api_base or _STRIPE_PORTAL
+
+    def open_portal(self, customer_id: str, *, return_url: str) -> str:
+        """Return the address of the portal for one customer; it is short-lived."""
+        session = self._call(
+            lambda client: client.v1.billing_portal.sessions.create(
+                {"customer": customer_id, "return_url": return_url}
+            )
+        )
+        return trusted_url(session.url, self.portal_origin)
 
     def payment(self, payment_id: str) -> Payment:
         """Fetch a payment intent with its latest charge and what that cost."""
@@ -234,7 +249,7 @@ class StripeGateway:
         return self._client
 
 
-def trusted_checkout_url(url: str, origin: str) -> str:
+def trusted_url(url: str, origin: str) -> str:
     """Return Stripe's address of a session; raise GatewayRefused where it leads elsewhere."""
     parts = urlsplit(url)
     if f"{parts.scheme}://{parts.netloc}" != origin and parts.scheme != "https":

@@ -31,6 +31,7 @@ from payments.gateway import (
 from payments.stripe_gateway import StripeGateway
 
 ORIGIN = "https://checkout.stripe.com"
+PORTAL = "https://billing.stripe.com"
 WEBHOOK_SECRET = "whsec_test"
 
 
@@ -121,6 +122,14 @@ class FakeGateway:
     def checkout(self, checkout_id: str) -> Checkout:
         self._called("checkout")
         return self._of_checkout(checkout_id).checkout
+
+    @property
+    def portal_origin(self) -> str:
+        return PORTAL
+
+    def open_portal(self, customer_id: str, *, return_url: str) -> str:
+        self._called("open_portal")
+        return f"{PORTAL}/p/session/{customer_id}?return={return_url}"
 
     def payment(self, payment_id: str) -> Payment:
         self._called("payment")

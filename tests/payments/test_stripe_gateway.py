@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import urllib.request
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
@@ -9,7 +10,7 @@ import pytest
 
 from payments.errors import GatewayRefused, GatewayUnavailable
 from payments.gateway import CheckoutRequest, Frequency
-from payments.stripe_gateway import StripeGateway, trusted_checkout_url
+from payments.stripe_gateway import StripeGateway, trusted_url
 from tests.conftest import make_settings
 from tests.sandbox_process import SandboxProcess, running_sandbox
 
@@ -49,7 +50,7 @@ def test_session_is_opened_once_for_a_donation(gateway: StripeGateway) -> None:
     assert (opened.status, opened.paid, opened.payment_id) == ("open", False, None)
     assert opened.donation_id == "don_once"
     assert opened.url is not None
-    assert trusted_checkout_url(opened.url, gateway.checkout_origin) == opened.url
+    assert trusted_url(opened.url, gateway.checkout_origin) == opened.url
 
 
 def test_same_donation_with_another_amount_is_refused(gateway: StripeGateway) -> None:
@@ -114,6 +115,24 @@ def test_subscription_is_found_from_its_payment_alone(
     assert (subscription.amount_minor, subscription.status) == (2_000, "active")
 
 
+def test_the_portal_of_a_customer_is_opened(
+    gateway: StripeGateway, sandbox: SandboxProcess
+) -> None:
+    opened = gateway.create_checkout(request("managed", frequency="month"))
+    sandbox.pay(opened.id)
+    invoice = gateway.invoice(gateway.checkout(opened.id).invoice_id or "")
+    customer_id = gateway.subscription(invoice.subscription_id or "").customer_id
+    address = gateway.open_portal(customer_id, return_url="https://goal.example/manage")
+    assert address.startswith(f"{gateway.portal_origin}/portal/")
+    with urllib.request.urlopen(address) as answer:  # noqa: S310 - our own sandbox
+        assert "https://goal.example/manage" in answer.read().decode()
+
+
+def test_the_portal_of_nobody_is_refused(gateway: StripeGateway) -> None:
+    with pytest.raises(GatewayRefused):
+        gateway.open_portal("cus_nobody", return_url="https://goal.example/manage")
+
+
 def test_events_and_payments_are_listed(gateway: StripeGateway, sandbox: SandboxProcess) -> None:
     opened = gateway.create_checkout(request("listed"))
     payment_id = sandbox.pay(opened.id)["payment_intent"]
@@ -145,4 +164,4 @@ def test_stripe_that_does_not_answer_is_unavailable() -> None:
 
 def test_address_that_is_not_stripes_is_refused() -> None:
     with pytest.raises(GatewayRefused):
-        trusted_checkout_url("http://evil.example/pay", "https://checkout.stripe.com")
+        trusted_url("http://evil.example/pay", "https://checkout.stripe.com")
