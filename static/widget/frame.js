@@ -28,13 +28,13 @@
   new ResizeObserver(tellHeight).observe(page);
   addEventListener('load', tellHeight); // off the screen, an observer waits
   addEventListener('hashchange', tellHeight); // older WordPress adds the secret late
-  addEventListener('message', ({ source, data }) => {
-    if (source === parent && data?.message === 'ready') tellHeight();
+  addEventListener('message', ({ data }) => {
+    if (data?.message === 'ready') tellHeight(); // newer WordPress asks, in case it came late
   });
 
   addEventListener('click', (event) => {
     // The element's link is in a shadow root: seen from here the click is the element's.
     const link = event.composedPath().find((node) => node instanceof HTMLAnchorElement);
-    if (link && !event.defaultPrevented && tell('link', link.href)) event.preventDefault();
+    if (link && tell('link', link.href)) event.preventDefault();
   });
 })();
