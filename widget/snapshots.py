@@ -12,6 +12,7 @@ import re
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from urllib.parse import parse_qsl, urlencode
 from weakref import WeakSet
 
@@ -20,7 +21,7 @@ from flask import Flask
 from core import clock as clocks
 from core.settings import Settings
 from widget.asking import Application, Environ, StartResponse, ask_as_nobody
-from widget.ready import choose_coding, is_for_all, is_known, make_ready
+from widget.ready import PLAIN, choose_coding, is_for_all, is_known, make_ready
 from widget.shelf import Held, Key, Shelf
 
 EXTENSION = "goalpost.snapshots"
@@ -73,9 +74,10 @@ def init_app(app: Flask) -> None:
             now=clocks.seconds_of(clock),
         )
         app.extensions[EXTENSION] = layer
-        app.wsgi_app = layer  # type: ignore[method-assign]
+        app.wsgi_app = layer.entrance()  # type: ignore[method-assign, assignment]
 
 
+@lru_cache(maxsize=1024)
 def known_query(query: str) -> str | None:
     """Return the part of a query that the faces read, in one spelling; None where it is too long.
 
@@ -130,26 +132,38 @@ class Snapshots:
         self._queue: deque[tuple[Key, _Flight]] = deque()
         self._workers = 0
 
-    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        """Answer a request. A hit takes no lock and makes nothing but two lists."""
-        path = environ["PATH_INFO"]
-        query = environ.get("QUERY_STRING")
-        method = environ["REQUEST_METHOD"]
-        held = self._look_up((path, query) if query else path)
-        if held is None or method != "GET" or not held.made_at <= self._now() < held.renew_at:
-            held = self._find(path, query or "") if method in _READING else None
-            if held is None:
-                return self._inner(environ, start_response)
-        ready = held.ready
-        known = environ.get("HTTP_IF_NONE_MATCH")
-        if known is not None and (known == ready.etag or is_known(known, ready.etag)):
-            start_response("304 Not Modified", ready.unchanged.copy())
-            return []
-        accepted = environ.get("HTTP_ACCEPT_ENCODING")
-        headers, body = ready.variants[choose_coding(accepted) if accepted else 0]
-        # A copy, for the server may change it (PEP 3333).
-        start_response("200 OK", headers.copy())
-        return [body] if method == "GET" else []
+    def entrance(self) -> Application:
+        """Return the WSGI function. A hit takes no lock and makes nothing but two lists.
+
+        What it needs stands in local names: beside what the server itself takes, looking an
+        attribute up can be measured.
+        """
+        look_up, now, find, inner = self._look_up, self._now, self._find, self._inner
+
+        def answer(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+            path = environ["PATH_INFO"]
+            query = environ.get("QUERY_STRING")
+            method = environ["REQUEST_METHOD"]
+            held = look_up((path, query) if query else path)
+            if held is None or method != "GET" or not held.made_at <= now() < held.renew_at:
+                held = find(path, query or "") if method in _READING else None
+                if held is None:
+                    return inner(environ, start_response)
+            ready = held.ready
+            if "HTTP_IF_NONE_MATCH" in environ:
+                known = environ["HTTP_IF_NONE_MATCH"]
+                if known == ready.etag or is_known(known, ready.etag):
+                    start_response("304 Not Modified", ready.unchanged.copy())
+                    return []
+            coding = PLAIN
+            if "HTTP_ACCEPT_ENCODING" in environ:
+                coding = choose_coding(environ["HTTP_ACCEPT_ENCODING"])
+            headers, body = ready.variants[coding]
+            # A copy, for the server may change it (PEP 3333).
+            start_response("200 OK", headers.copy())
+            return [body] if method == "GET" else []
+
+        return answer
 
     def _find(self, path: str, query: str) -> Held | None:
         """Return what is held for an address, made or made anew where that is due."""

@@ -83,7 +83,7 @@ def ask(layer: Snapshots) -> Ask:
         environ = EnvironBuilder(
             path, method=method, query_string=query, headers=Headers(named)
         ).get_environ()
-        parts, status, told = run_wsgi_app(layer, environ, buffered=True)
+        parts, status, told = run_wsgi_app(layer.entrance(), environ, buffered=True)
         return Answer(b"".join(parts), status, told)
 
     return ask
@@ -384,7 +384,7 @@ def test_path_with_a_query_in_it_is_another_address(ask: Ask, inner: Inner) -> N
 def test_long_and_strange_queries_go_through(layer: Snapshots, inner: Inner, query: str) -> None:
     assert known_query(query) is None
     environ = EnvironBuilder(ADDRESS).get_environ() | {"QUERY_STRING": query}
-    assert run_wsgi_app(layer, environ)[1] == "200 OK"
+    assert run_wsgi_app(layer.entrance(), environ)[1] == "200 OK"
     assert [asked["QUERY_STRING"] for asked in inner.asked] == [query]
     assert not layer.shelf.entries
 
@@ -575,7 +575,7 @@ def test_server_may_change_the_headers_that_it_gets(layer: Snapshots) -> None:
     def answer(headers: dict[str, str]) -> list[tuple[str, str]]:
         kept: list[list[tuple[str, str]]] = []
         environ = EnvironBuilder(ADDRESS, headers=Headers(headers)).get_environ()
-        list(layer(environ, lambda _status, headers: kept.append(headers)))
+        list(layer.entrance()(environ, lambda _status, headers: kept.append(headers)))
         return kept[0]
 
     for headers in ({}, {"If-None-Match": "*"}):
