@@ -1,8 +1,9 @@
 """The whole site on one's own machine, in one command: `make run`.
 
-Starts the web server, the scheduler and, where there is no Stripe key, the sandbox; ends them
-all together. What the settings don't say it decides itself and keeps in the instance folder, so
-that other commands can be given the same: `flask -e instance/development.env --app app …`.
+Starts the web server, the scheduler, the sandbox where there is no Stripe key, and a mail catcher
+where there is no mail server; ends them all together. What the settings don't say it decides
+itself and keeps in the instance folder, so that other commands can be given the same:
+`flask -e instance/development.env --app app …`.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from ops.children import ChildFailed, Children
 
 DEFAULT_PORT = 8000
 ENVIRONMENT_FILE = "development.env"
-MOST_PORT = 65_534  # the sandbox listens on the next one
+MOST_PORT = 65_532  # the sandbox listens on the next one, the mail catcher on the two after
 _WEB_THREADS = 8
 _ARTICLE, _CAMPAIGN = "/demo/article", "/c/support-us"
 
@@ -41,7 +42,7 @@ class Stopped(Exception):
     type=click.IntRange(1, MOST_PORT),
     default=DEFAULT_PORT,
     show_default=True,
-    help="Where the site listens; the sandbox takes the next one.",
+    help="Where the site listens; the sandbox and the mail catcher take the next three.",
 )
 @click.option(
     "--instance",
@@ -50,7 +51,7 @@ class Stopped(Exception):
     help="The folder that keeps the database and the secrets.",
 )
 def main(port: int, instance: Path) -> None:
-    """Run Goalpost for development: web server, scheduler, and the sandbox where it is needed."""
+    """Run Goalpost for development: web server, scheduler, stand-ins for Stripe and for mail."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _stop)
     try:
@@ -88,12 +89,16 @@ def _run(port: int, instance: Path) -> None:
     added = complete_environment(given, port=port, instance=instance)
     os.environ.update(added)
     settings = load_settings()
-    uses_sandbox = "STRIPE_API_BASE" in added
-    _refuse_taken_ports(port, uses_sandbox=uses_sandbox)
+    uses_sandbox, catches_mail = "STRIPE_API_BASE" in added, "MAIL_URL" in added
+    _refuse_taken_ports(port, uses_sandbox=uses_sandbox, catches_mail=catches_mail)
     _keep(instance / ENVIRONMENT_FILE, added)
     with Children() as children:
         if uses_sandbox:
             _start_sandbox(children, port + 1, instance, added)
+        if catches_mail:
+            command = [sys.executable, "-m", "sandbox.mail", "--port", str(port + 2)]
+            command += ["--smtp-port", str(port + 3)]
+            children.start("mail", command, ready=f"http://localhost:{port + 2}/health")
         children.do("database", _flask("db", "upgrade"))
         if settings.demo:
             children.do("demo campaign", _flask("demo"))
@@ -102,7 +107,8 @@ def _run(port: int, instance: Path) -> None:
         children.start(
             "scheduler", _flask("scheduler", "run"), ready=f"{local}/readyz", check="job roll"
         )
-        _say_where(settings, sandbox=added.get("STRIPE_API_BASE"))
+        mail = f"http://localhost:{port + 2}" if catches_mail else None
+        _say_where(settings, sandbox=added.get("STRIPE_API_BASE"), mail=mail)
         children.wait()
 
 
@@ -126,6 +132,11 @@ def complete_environment(given: Mapping[str, str], *, port: int, instance: Path)
             ),
             "STRIPE_API_BASE": f"http://localhost:{port + 1}",
         }
+    if not given.get("MAIL_URL"):
+        wanted |= {
+            "MAIL_URL": f"smtp://localhost:{port + 3}",
+            "MAIL_FROM": "The Harrow Bay Courier <support@courier.example>",
+        }
     if "_live_" not in key:
         wanted["DEMO"] = "true"
     return {name: value for name, value in wanted.items() if not given.get(name)}
@@ -143,8 +154,12 @@ def _keep(path: Path, environment: Mapping[str, str]) -> None:
         file.writelines(f"{name}={value}\n" for name, value in environment.items())
 
 
-def _refuse_taken_ports(port: int, *, uses_sandbox: bool) -> None:
-    wanted = {port: "the site"} | ({port + 1: "the sandbox"} if uses_sandbox else {})
+def _refuse_taken_ports(port: int, *, uses_sandbox: bool, catches_mail: bool) -> None:
+    wanted = {port: "the site"}
+    if uses_sandbox:
+        wanted[port + 1] = "the sandbox"
+    if catches_mail:
+        wanted |= dict.fromkeys((port + 2, port + 3), "the mail catcher")
     for number, whose in wanted.items():
         with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
             # As servers do: connections that have just been closed don't count.
@@ -186,7 +201,7 @@ def _start_sandbox(
     children.start("sandbox", command, ready=f"{address}/health")
 
 
-def _say_where(settings: Settings, *, sandbox: str | None) -> None:
+def _say_where(settings: Settings, *, sandbox: str | None, mail: str | None) -> None:
     places = []
     if settings.demo:
         places.append(("An article with the widget", settings.base_url + _ARTICLE))
@@ -195,6 +210,8 @@ def _say_where(settings: Settings, *, sandbox: str | None) -> None:
         places.append(("The campaigns", settings.base_url))
     if sandbox:
         places.append(("The sandbox in Stripe's place", sandbox))
+    if mail:
+        places.append(("Mail that would have been sent", mail))
     width = max(len(name) for name, _ in places)
     click.echo()
     for name, address in places:

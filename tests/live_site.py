@@ -26,13 +26,14 @@ def clean_environment(**changes: str) -> dict[str, str]:
 
 
 def free_port() -> int:
-    """Return a port that is free, and the one after it too."""
+    """Return a port that is free, and the three after it too: what a site takes."""
     while True:
         with socket.create_server(("127.0.0.1", 0)) as first:
             port: int = first.getsockname()[1]
             try:
-                socket.create_server(("127.0.0.1", port + 1)).close()
-            except OSError:
+                for number in range(port + 1, port + 4):
+                    socket.create_server(("127.0.0.1", number)).close()
+            except (OSError, OverflowError):
                 continue
             return port
 

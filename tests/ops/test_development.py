@@ -47,12 +47,13 @@ def test_it_starts_everything_and_ctrl_c_ends_everything(site: LiveSite) -> None
         assert f"{site.url}/demo/article" in site.output
         assert f"{site.url}/c/support-us" in site.output
         assert site.sandbox_url in site.output
-        for step in ("sandbox", "database", "demo campaign", "web", "scheduler"):
+        for step in ("sandbox", "mail", "database", "demo campaign", "web", "scheduler"):
             assert f"✓ {step}" in site.output
         assert "<donation-goal" in read(f"{site.url}/demo/article")
         assert "Continue to payment" in read(f"{site.url}/c/support-us")
         assert json.loads(read(f"{site.url}/readyz"))["status"] == "ready"
-        assert len(site.members()) >= 4  # itself, web (two), scheduler, sandbox
+        assert "None yet" in read(f"http://localhost:{site.port + 2}/")
+        assert len(site.members()) >= 5  # itself, web (two), scheduler, sandbox, mail
 
         assert site.stop(signal.SIGINT) == 0
         assert site.lines[-1] == "Stopped."
@@ -84,7 +85,10 @@ def test_a_second_start_keeps_books_and_secrets(site: LiveSite) -> None:
         assert wait_until_none(site) == {}
 
 
-@pytest.mark.parametrize(("offset", "whose"), [(0, "the site"), (1, "the sandbox")])
+@pytest.mark.parametrize(
+    ("offset", "whose"),
+    [(0, "the site"), (1, "the sandbox"), (2, "the mail catcher"), (3, "the mail catcher")],
+)
 def test_a_port_in_use_is_said_before_anything_is_started(
     tmp_path: Path, offset: int, whose: str
 ) -> None:
