@@ -20,6 +20,7 @@ from core.errors import Invalid
 from core.money import known_locale
 from core.web import settings
 from widget.script import Asset, assemble_script, assemble_style, make_asset, minified_script
+from widget.snippet import pinned_script
 
 EXTENSION = "goalpost.embed"
 MOST_PERIODS = 50
@@ -83,12 +84,22 @@ def element_script() -> Response:
 
 
 @bp.get("/embed/v1.<digest>.js")
-def pinned_script(digest: str) -> Response:
+def versioned_script(digest: str) -> Response:
     """Serve the element under the name of its content, for pages that pin it by `integrity`."""
     script = embed().script
     if digest != script.digest:
         abort(HTTPStatus.NOT_FOUND)
     return _script_response(script, cache_control=_VERSIONED)
+
+
+@bp.get("/embed/v1.json")
+def pin() -> Response:
+    """Tell how a page pins the element: by the address and the hash of what is served today."""
+    base_url, script = settings().base_url, embed().script
+    line = pinned_script(base_url=base_url, digest=script.digest, integrity=script.integrity)
+    response = _json({"integrity": script.integrity, "html": line})
+    response.headers["Cache-Control"] = _LIVE
+    return response
 
 
 @bp.get("/embed/frame.<digest>.js")

@@ -22,6 +22,14 @@ def element_snippet(*, base_url: str, slug: str, title: str, slot: str | None = 
     ).format(base_url=base_url, slug=slug, title=title, attributes=attributes)
 
 
+def pinned_script(*, base_url: str, digest: str, integrity: str) -> Markup:
+    """Return the script element that runs this very version, or none."""
+    return Markup(
+        '<script async src="{base_url}/embed/v1.{digest}.js" integrity="{integrity}"'
+        ' crossorigin="anonymous"></script>'
+    ).format(base_url=base_url, digest=digest, integrity=integrity)
+
+
 def frame_snippet(
     *,
     base_url: str,
