@@ -16,6 +16,7 @@ import payments.manage_routes
 import payments.models
 import payments.routes
 import widget.demo
+import widget.images
 import widget.oembed
 import widget.routes
 import widget.snapshots
@@ -60,6 +61,7 @@ def create_app(
     payments.routes.init_app(app, gateway)
     payments.manage_routes.init_app(app)
     widget.routes.init_app(app)
+    widget.images.init_app(app)
     widget.oembed.init_app(app)
     widget.demo.init_app(app)
     ops.health.init_app(app)
