@@ -178,7 +178,7 @@ def clean_source(address: str | None) -> str | None:
         return None
     if parts.scheme not in {"http", "https"} or not parts.hostname or "@" in parts.netloc:
         return None
-    source = f"{parts.scheme}://{parts.netloc}{parts.path}"
+    source = f"{parts.scheme}://{parts.netloc}{parts.path or '/'}"
     return None if _CONTROLS.search(source) else source[:_MOST_SOURCE_CHARACTERS]
 
 
