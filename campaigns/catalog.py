@@ -149,6 +149,12 @@ def find_campaign(session: Session, slug: str, *, drafts: bool = False) -> Campa
     return campaign
 
 
+def campaign_by_id(session: Session, campaign_id: int) -> Campaign:
+    """Return the campaign of that id, with its tiers and suggestions, drafts too."""
+    slug = session.scalars(select(Campaign.slug).where(Campaign.id == campaign_id)).one()
+    return find_campaign(session, slug, drafts=True)
+
+
 def list_campaigns(session: Session, *, drafts: bool = False) -> Sequence[Campaign]:
     """Return all campaigns with their tiers, by slug."""
     statement = (

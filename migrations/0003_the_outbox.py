@@ -1,4 +1,4 @@
-"""The outbox: mail that is written down with what it tells of, and sent afterwards."""
+"""The outbox: mail that is written down with what it tells of, and sent afterwards; thanks."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -34,6 +34,15 @@ def upgrade() -> None:
     op.create_index('ix_outbox_mails_state_next_attempt_at', 'outbox_mails', ['state', 'next_attempt_at'])
 
 
+    op.add_column('donations', sa.Column('thanked_at', core.db.UtcDateTime(timezone=True), nullable=True))
+    # Those who gave before there was mail are not thanked for it years later.
+    op.execute("UPDATE donations SET thanked_at = paid_at WHERE paid_at IS NOT NULL")
+    where = sa.text("thanked_at IS NULL AND state = 'paid' AND donor_id IS NOT NULL")
+    op.create_index('ix_donations_paid_at_unthanked', 'donations', ['paid_at'], sqlite_where=where, postgresql_where=where)
+
+
 def downgrade() -> None:
+    op.drop_index('ix_donations_paid_at_unthanked', table_name='donations')
+    op.drop_column('donations', 'thanked_at')
     op.drop_index('ix_outbox_mails_state_next_attempt_at', table_name='outbox_mails')
     op.drop_table('outbox_mails')

@@ -26,6 +26,7 @@ from ops.models import JobRun
 from payments.inbox import due_event_ids, work_event
 from payments.reconcile import reconcile
 from payments.routes import current_gateway, open_session
+from payments.thanking import post_thanks
 
 log = logging.getLogger("goalpost.jobs")
 
@@ -69,10 +70,13 @@ def ask_stripe() -> None:
 
 
 def send_mail() -> int:
-    """Send the mails that are due; return how many were."""
+    """Post the thanks and send the mails that are due; return how many were sent."""
     chosen = settings()
     if chosen.mail_url is None or chosen.mail_from is None:
         return 0
+    with open_session() as session:
+        post_thanks(session, base_url=chosen.base_url, now=now())
+        session.commit()
     connect = smtp_server(chosen.mail_url.get_secret_value())
     return send_due(open_session, connect, sender=chosen.mail_from, now=now)
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, String
+from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.db import Base
+
+_UNTHANKED = "thanked_at IS NULL AND state = 'paid' AND donor_id IS NOT NULL"
 
 
 class DonationState(StrEnum):
@@ -62,6 +64,13 @@ class Donation(Base):
         Index("ix_donations_campaign_id_created_at", "campaign_id", "created_at"),
         # All gifts of one person: to show them, and to erase the person.
         Index("ix_donations_donor_id", "donor_id"),
+        # Those that are to be thanked for: few, and found without going through the rest.
+        Index(
+            "ix_donations_paid_at_unthanked",
+            "paid_at",
+            sqlite_where=text(_UNTHANKED),
+            postgresql_where=text(_UNTHANKED),
+        ),
         {"sqlite_strict": True},
     )
 
@@ -85,6 +94,8 @@ class Donation(Base):
     checkout_session_id: Mapped[str | None] = mapped_column(String(255), unique=True)
     created_at: Mapped[datetime]
     paid_at: Mapped[datetime | None]
+    # When its thank-you mail was posted, or it was decided that there is none to post.
+    thanked_at: Mapped[datetime | None]
     # The article that led here (origin and path) and where on its page the widget stood.
     source: Mapped[str | None] = mapped_column(String(500))
     slot: Mapped[str | None] = mapped_column(String(32))

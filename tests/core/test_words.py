@@ -17,7 +17,7 @@ ROOT = FOLDER.parent
 # Where a text stands in the calls that say one.
 SAYING = {"gettext": None, "ngettext": (1, 2), "_say": (2,), "_count": (3, 4), "_": None}
 METHODS = [("campaigns/**.py", "python"), ("payments/**.py", "python"), ("widget/**.py", "python"),
-           ("templates/**.html", "jinja2")]  # fmt: skip
+           ("templates/**.html", "jinja2"), ("templates/**.txt", "jinja2")]  # fmt: skip
 LANGUAGES = [name for name in languages() if name != "en"]
 BLANK = re.compile(r"\{[a-z]+\}")
 

@@ -1,0 +1,93 @@
+"""Thank-you mails: one for each payment of somebody whose address we have.
+
+They are made from the books after the books were committed, so nothing about mail can hold money
+up; each payment is thanked for once, by its key in the outbox.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from functools import cache
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from campaigns.catalog import campaign_by_id
+from campaigns.face import face_of
+from campaigns.labels import money_label
+from campaigns.progress import progress_of
+from core.outbox import Mail, post_mail
+from core.words import words_of
+from payments.models import Donation, DonationState, Donor, Subscription
+
+# Books that are brought along after weeks of downtime, or from a backup, thank nobody so late.
+LATEST = timedelta(days=7)
+_FOLDER = Path(__file__).resolve().parent.parent / "templates" / "mail"
+
+
+def post_thanks(session: Session, *, base_url: str, now: datetime, limit: int = 50) -> int:
+    """Put the thanks that are due into the outbox; return how many. The caller commits."""
+    statement = (
+        select(Donation, Donor, Subscription.interval)
+        .join(Donor, Donor.id == Donation.donor_id)
+        .outerjoin(Subscription, Subscription.id == Donation.subscription_id)
+        .where(
+            Donation.state == DonationState.PAID,
+            Donation.thanked_at.is_(None),
+            Donation.donor_id.is_not(None),
+        )
+        .order_by(Donation.paid_at, Donation.id)
+        .limit(limit)
+    )
+    posted = 0
+    for donation, donor, interval in session.execute(statement).all():
+        is_late = donation.paid_at is None or donation.paid_at < now - LATEST
+        if donor.email is not None and not is_late:
+            mail = _thanks(session, donation, donor, interval, base_url=base_url, now=now)
+            posted += post_mail(session, mail, now=now)
+        donation.thanked_at = now
+    session.flush()
+    return posted
+
+
+def _thanks(
+    session: Session,
+    donation: Donation,
+    donor: Donor,
+    interval: str | None,
+    *,
+    base_url: str,
+    now: datetime,
+) -> Mail:
+    campaign = campaign_by_id(session, donation.campaign_id)
+    words = words_of(campaign.locale)
+    progress = progress_of(session, campaign, now=now, base_url=base_url)
+    amount = money_label(campaign, donation.amount_minor)
+    values = {
+        "_": words.gettext,
+        "name": donor.name,
+        "amount": amount,
+        "interval": interval,
+        "face": face_of(session, campaign, progress),
+        "manage_url": f"{base_url}/manage",
+    }
+    return Mail(
+        key=f"thanks:{donation.id}",
+        recipient=donor.email or "",
+        subject=words.gettext("Thank you for your {amount}").format(amount=amount),
+        text=_templates().get_template("thanks.txt").render(values),
+        html=_templates().get_template("thanks.html").render(values),
+    )
+
+
+@cache
+def _templates() -> Environment:
+    return Environment(
+        loader=FileSystemLoader(_FOLDER),
+        autoescape=select_autoescape(["html"]),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
