@@ -66,13 +66,11 @@ def _page(*, name: str = "", text: str = "", error: str | None = None) -> Respon
     )
     status = HTTPStatus.UNPROCESSABLE_ENTITY if error else HTTPStatus.OK
     response = current_app.make_response((page, status))
-    # What a paper with a strict policy has to allow for the widget: two directives, nothing inline.
-    response.headers["Content-Security-Policy"] = (
-        PAGE_POLICY.replace("script-src 'self'", f"script-src {base_url}").replace(
-            "connect-src 'self'", f"connect-src {base_url}"
-        )
-        + "; require-trusted-types-for 'script'"
-    )
+    # What a paper with a strict policy has to allow for the widget, by its name and nothing inline.
+    policy = PAGE_POLICY.replace("img-src 'self'", f"img-src 'self' {base_url}")
+    for directive in ("script-src", "connect-src"):
+        policy = policy.replace(f"{directive} 'self'", f"{directive} {base_url}")
+    response.headers["Content-Security-Policy"] = f"{policy}; require-trusted-types-for 'script'"
     return response
 
 

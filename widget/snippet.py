@@ -11,14 +11,15 @@ from markupsafe import Markup
 def element_snippet(*, base_url: str, slug: str, title: str, slot: str | None = None) -> Markup:
     """Return the one line that puts the element into a page; every value in it is escaped.
 
-    It is one line so that WordPress's paragraph filter leaves it whole, and the link in it is what
-    remains in feeds, in mail and without script.
+    It is one line so that WordPress's paragraph filter leaves it whole. The linked picture is what
+    remains in feeds, in mail and without script, and its size is what a page reserves until then.
     """
     attributes = Markup(' slot-name="{}"').format(slot) if slot else Markup()
     return Markup(
         '<script async src="{base_url}/embed/v1.js"></script>'
-        '<donation-goal campaign="{slug}"{attributes}><a href="{base_url}/c/{slug}">{title}</a>'
-        "</donation-goal>"
+        '<donation-goal campaign="{slug}"{attributes}><a href="{base_url}/c/{slug}">'
+        '<img src="{base_url}/c/{slug}.png" width="600" height="160" loading="lazy" alt="{title}">'
+        "</a></donation-goal>"
     ).format(base_url=base_url, slug=slug, title=title, attributes=attributes)
 
 

@@ -27,7 +27,9 @@ def test_article_holds_the_snippet_twice(client: FlaskClient, make_campaign: Mak
         assert (
             '<script async src="http://localhost:8000/embed/v1.js"></script>'
             f'<donation-goal campaign="support-us" slot-name="{slot}">'
-            '<a href="http://localhost:8000/c/support-us">Support us</a></donation-goal>'
+            '<a href="http://localhost:8000/c/support-us"><img'
+            ' src="http://localhost:8000/c/support-us.png" width="600" height="160" loading="lazy"'
+            ' alt="Support us"></a></donation-goal>'
         ) in text
 
 
@@ -73,4 +75,25 @@ def test_both_bars_stand_in_the_article(live: Goalpost, page: Tab, width: int) -
     page.locator("donation-goal").last.scroll_into_view_if_needed()
     expect(page.locator("donation-goal .raised")).to_have_text(["520 $", "520 $"])
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert troubles == []
+
+
+@pytest.mark.parametrize("width", [320, 1280])
+def test_without_script_the_picture_stands_in_the_article(
+    live: Goalpost, browser_link_only: Tab, width: int
+) -> None:
+    tab = browser_link_only
+    troubles: list[str] = []
+    tab.on("console", lambda message: troubles.append(message.text))
+    tab.set_viewport_size({"width": width, "height": 800})
+    tab.goto(f"{live.address}/demo/article")
+    for picture in tab.get_by_alt_text("Support us").all():
+        picture.scroll_into_view_if_needed()
+        tab.wait_for_function("Array.from(document.images).some((image) => image.complete)")
+        box = picture.bounding_box()
+        assert box
+        assert box["width"] / box["height"] == pytest.approx(600 / 160, rel=0.01)
+        expect(picture).to_have_js_property("naturalWidth", 1200)
+    assert tab.get_by_alt_text("Support us").count() == 2
+    assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth")
     assert troubles == []
