@@ -74,7 +74,16 @@ def serving(kind: str, factory: str, environment: Mapping[str, str]) -> Iterator
         ],
         "gunicorn": [
             *("gunicorn", "--worker-class", "gthread", "--threads", threads, "--workers", "1"),
-            *("--no-control-socket", "--log-level", "error", "--bind", f"127.0.0.1:{port}"),
+            # Connections stay open for as long as they are asked for, however slow a round is.
+            *(
+                "--keep-alive",
+                "60",
+                "--no-control-socket",
+                "--log-level",
+                "error",
+                "--bind",
+                f"127.0.0.1:{port}",
+            ),
             f"{factory}()",
         ],
     }
