@@ -10,10 +10,11 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 
+from app import create_app
 from campaigns.catalog import NewCampaign, create_campaign
 from campaigns.errors import InvalidCampaign
 from core.clock import MovableClock
-from tests.conftest import Give, MakeCampaign
+from tests.conftest import Give, MakeCampaign, make_settings
 from tests.widget.pictures import MADE, NAMES, WHITE, Made, make_face, open_png, pixel
 from widget.pixels import make_png
 
@@ -189,3 +190,20 @@ def test_unchanged_pictures_are_drawn_once(
     give(campaign, 100)
     client.get(PNG)
     assert make_png.cache_info().misses == 2
+
+
+def test_ready_bytes_before_flask_hold_pictures_too(
+    database_url: str, make_campaign: MakeCampaign, give: Give, clock: MovableClock
+) -> None:
+    give(make_campaign(), 52_000)
+    settings = make_settings(database_url=database_url, snapshot_seconds=1)
+    client = create_app(settings, clock=clock).test_client()
+    for path, coding in ((SVG, "gzip"), (PNG, None)):
+        # What a mailing adds to an address makes no other picture of it.
+        answer = client.get(f"{path}?utm_source=mail", headers={"Accept-Encoding": "gzip"})
+        assert answer.headers.get("Content-Encoding") == coding
+        assert len(answer.data) == int(answer.headers["Content-Length"]) <= MOST_BYTES
+        assert answer.headers["Cache-Control"] == "public, max-age=300"
+        tag = answer.headers["ETag"]
+        assert client.get(path, headers={"If-None-Match": tag}).status_code == 304
+        assert client.get(f"{path}?theme=dark").headers["ETag"] != tag
