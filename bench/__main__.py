@@ -47,7 +47,7 @@ def main(arguments: list[str] | None = None) -> int:
     pictures: dict[str, str] = {}
     figures: dict[str, str] = {}
     if "reading" in parts:
-        seconds = 0.3 if asked.quick else 1.0
+        seconds = 0.3 if asked.quick else 0.7
         readings, on = _measure_reading(kinds[0], rounds=rounds, seconds=seconds, step=step)
         if readings:
             figures["reading"] = reading_tables(readings, on, rounds=rounds)

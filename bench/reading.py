@@ -130,11 +130,11 @@ def _subjects(make: Callable[[], Site], step: Callable[[str], None]) -> Iterator
 
             ours = serve("app:create_app")
             _write_answer(ours, answer)
-            subjects += _of_ours(kind, ours)
             bare, peers = serve("bench.peers:make_bare"), serve("bench.peers:make_flask")
             asked = serve("app:create_app", SNAPSHOT_SECONDS="0")
             subjects += [
                 _subject(BARE, kind, bare, PROGRESS),
+                *_of_ours(kind, ours),
                 _subject(PLAIN, kind, peers, "/plain"),
                 _subject(ASKED, kind, asked, PROGRESS),
                 *(_subject(sum_of(size), kind, peers, f"/sum/{size}") for size in SUM_SIZES),
