@@ -21,6 +21,8 @@ from campaigns.face import Face, read_face
 from core.clock import now
 from core.db import read_session
 from core.web import settings
+from widget.frame_size import frame_height
+from widget.routes import spoken_locale
 from widget.snippet import frame_snippet
 
 WIDTH = 600
@@ -32,8 +34,6 @@ PASSED_ON = ("lang", "theme", "slot", "source")
 _MOST_VALUE_CHARACTERS = 500
 _PAGE = re.compile(r"/(?:c|embed)/([a-z0-9-]+)/?", re.ASCII)
 _PIXELS = re.compile(r"[1-9]\d{0,8}", re.ASCII)
-# From this width on, the frame's title, amounts and button share their lines.
-_WIDE, _LOW, _HIGH, _LINE = 480, 220, 260, 24
 # XML has no place for these, escaped or not (https://www.w3.org/TR/xml/#charsets).
 _NOT_IN_XML = re.compile(r"[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -69,7 +69,13 @@ def oembed() -> ResponseReturnValue:
     if asked is None:
         return _refuse(HTTPStatus.NOT_FOUND, "This is no address of a campaign here.")
     try:
-        face = read_face(read_session(), asked.slug, now=now(), base_url=base_url)
+        face = read_face(
+            read_session(),
+            asked.slug,
+            now=now(),
+            base_url=base_url,
+            locale=spoken_locale(asked.options.get("lang", "")),
+        )
     except CampaignNotFound as error:
         return _refuse(HTTPStatus.NOT_FOUND, error.message)
     described = describe(
@@ -130,6 +136,7 @@ def describe(
     """Return what oEmbed says of a campaign, within so many CSS pixels; None is no limit."""
     progress = face.progress
     width = min(WIDTH, most_width or WIDTH)
+    # WordPress hears of the true height from the frame itself; others keep this one.
     height = frame_height(face, width=width)
     height = min(height, most_height or height)
     described = {
@@ -160,15 +167,6 @@ def describe(
             "thumbnail_height": THUMBNAIL_HEIGHT,
         }
     return described
-
-
-def frame_height(face: Face, *, width: int) -> int:
-    """Return how high, in CSS pixels, the frame is for those who can't measure it.
-
-    WordPress hears of the true height from the frame itself; others keep this one.
-    """
-    lines = len(face.notes) + len(face.recent) + bool(face.status)
-    return (_HIGH if width < _WIDE else _LOW) + lines * _LINE
 
 
 def _known_options(query: Mapping[str, str]) -> dict[str, str]:

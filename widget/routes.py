@@ -128,6 +128,7 @@ def frame(slug: str) -> ResponseReturnValue:
         slot=slot if _SLOT.fullmatch(slot) else "frame",
         # Out of a sandbox browsers send no referrer: without script, the link itself has to tell.
         source=source if source.startswith(("https://", "http://")) else "",
+        lang=face.lang if asked_locale() else "",
         theme=theme if theme in {"light", "dark"} else "auto",
     )
     response = current_app.make_response(page)
@@ -198,11 +199,15 @@ def _face(slug: str) -> Face:
 
 
 def asked_locale() -> str | None:
+    """Return the language that the request asks for; None is the campaign's own."""
+    return spoken_locale(request.args.get("lang", ""))
+
+
+def spoken_locale(asked: str) -> str | None:
     """Return the language asked for; None, the campaign's own, where it is none that we know.
 
     It comes from the `lang` attributes of other people's pages, so a strange one is no error.
     """
-    asked = request.args.get("lang", "")
     if not asked:
         return None
     try:
