@@ -18,7 +18,7 @@ from email.message import EmailMessage
 from enum import StrEnum
 from typing import Protocol
 
-from sqlalchemy import CheckConstraint, Index, String, func, select, update
+from sqlalchemy import CheckConstraint, Index, String, case, func, select, text, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from core.db import Base, OpenSession, insert_if_absent
@@ -30,6 +30,8 @@ MOST_BACK_OFF = timedelta(hours=4)
 MOST_ATTEMPTS = 24
 _FIRST_BACK_OFF = timedelta(seconds=30)
 _MOST_ERROR_CHARACTERS = 500
+_KEPT = "recipient <> ''"
+_FORGOTTEN = {"recipient": "", "subject": "", "text": "", "html": None}
 
 
 class MailState(StrEnum):
@@ -48,6 +50,13 @@ class OutboxMail(Base):
         CheckConstraint("state IN ('waiting', 'sent', 'failed')", name="state"),
         CheckConstraint("(state = 'sent') = (sent_at IS NOT NULL)", name="sent_has_its_time"),
         Index("ix_outbox_mails_state_next_attempt_at", "state", "next_attempt_at"),
+        # Those whose words are kept still.
+        Index(
+            "ix_outbox_mails_posted_at_kept",
+            "posted_at",
+            sqlite_where=text(_KEPT),
+            postgresql_where=text(_KEPT),
+        ),
         {"sqlite_strict": True},
     )
 
@@ -260,8 +269,44 @@ def retry_failed(session: Session, *, now: datetime) -> int:
     """Have what was given up sent anew; return how many that are. The caller commits."""
     retried = session.execute(
         update(OutboxMail)
-        .where(OutboxMail.state == MailState.FAILED)
+        .where(OutboxMail.state == MailState.FAILED, OutboxMail.recipient != "")
         .values(state=MailState.WAITING, attempts=0, next_attempt_at=now)
         .returning(OutboxMail.id)
     )
     return len(retried.all())
+
+
+def forget_recipient(session: Session, address: str) -> int:
+    """Take the address and the words out of all mails to somebody; return how many they were.
+
+    What was not sent never is. The keys stay, so that nothing is posted a second time.
+    """
+    forgotten = session.execute(
+        update(OutboxMail)
+        .where(OutboxMail.recipient == address)
+        .values(
+            state=case(
+                (OutboxMail.state == MailState.SENT, MailState.SENT), else_=MailState.FAILED
+            ),
+            **_FORGOTTEN,
+        )
+        .returning(OutboxMail.id)
+    )
+    return len(forgotten.all())
+
+
+def forget_old(session: Session, before: datetime, *, limit: int) -> int:
+    """Do the same with mails that were posted before then and wait no more."""
+    due = (
+        select(OutboxMail.id)
+        .where(
+            OutboxMail.posted_at < before,
+            text(_KEPT),
+            OutboxMail.state != MailState.WAITING,
+        )
+        .limit(limit)
+    )
+    forgotten = session.execute(
+        update(OutboxMail).where(OutboxMail.id.in_(due)).values(_FORGOTTEN).returning(OutboxMail.id)
+    )
+    return len(forgotten.all())

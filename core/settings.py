@@ -89,6 +89,18 @@ class Settings(BaseSettings):
         default=None,
         description="Who mail comes from, as in `The Courier <support@example.org>`.",
     )
+    keep_messages_days: int = Field(
+        default=365, ge=1, description="How long donors' messages are kept."
+    )
+    keep_events_days: int = Field(
+        default=90, ge=30, description="How long what Stripe's events said is kept."
+    )
+    keep_abandoned_days: int = Field(
+        default=7, ge=1, description="How long it is kept who went to pay and did not."
+    )
+    keep_mail_days: int = Field(
+        default=30, ge=1, description="How long the words of mails that were sent are kept."
+    )
     trusted_proxies: int = Field(
         default=0,
         ge=0,

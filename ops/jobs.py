@@ -24,6 +24,7 @@ from core.smtp import smtp_server
 from core.web import settings
 from ops.models import JobRun
 from payments.inbox import due_event_ids, work_event
+from payments.privacy import Retention, tidy
 from payments.reconcile import reconcile
 from payments.routes import current_gateway, open_session
 from payments.thanking import post_thanks
@@ -31,6 +32,8 @@ from payments.thanking import post_thanks
 log = logging.getLogger("goalpost.jobs")
 
 AUDIT_EVERY = timedelta(hours=24)
+# Each turn is a short transaction; what is left waits for the next tick.
+MOST_TURNS = 50
 
 
 def roll() -> list[Rolled]:
@@ -81,6 +84,26 @@ def send_mail() -> int:
     return send_due(open_session, connect, sender=chosen.mail_from, now=now)
 
 
+def forget() -> int:
+    """Take away personal data that is older than it is to be kept; return how many rows."""
+    chosen = settings()
+    retention = Retention(
+        messages=timedelta(days=chosen.keep_messages_days),
+        events=timedelta(days=chosen.keep_events_days),
+        abandoned=timedelta(days=chosen.keep_abandoned_days),
+        mail=timedelta(days=chosen.keep_mail_days),
+    )
+    total = 0
+    for _ in range(MOST_TURNS):
+        with open_session() as session:
+            count = tidy(session, retention, now=now())
+            session.commit()
+        total += count
+        if not count:
+            break
+    return total
+
+
 def audit() -> None:
     """Hold all totals against the ledger, once a day; log every difference as an error."""
     with open_session() as session:
@@ -100,6 +123,7 @@ JOBS: Mapping[str, tuple[Callable[[], object], timedelta]] = MappingProxyType(
         "inbox": (work_inbox, timedelta(seconds=2)),
         "mail": (send_mail, timedelta(seconds=5)),
         "reconcile": (ask_stripe, timedelta(hours=1)),
+        "forget": (forget, timedelta(hours=1)),
         "audit": (audit, timedelta(minutes=10)),
     }
 )

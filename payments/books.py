@@ -217,7 +217,7 @@ def _settle(session: Session, donation: Donation, found: PaymentFacts, occasion:
     payment = found.payment
     if payment.paid_at is None:
         raise ValueError("only a payment that has succeeded can be settled")
-    if donation.donor_id is None:
+    if donation.donor_id is None and donation.erased_at is None:
         donation.donor_id = known_donor(
             session, email=payment.email, name=payment.name, now=occasion.now
         )

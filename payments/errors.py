@@ -42,6 +42,21 @@ class DonationNotKnownYet(DomainError):
     code = "donation_not_known_yet"
 
 
+class DonorNotFound(NotFound):
+    """Nobody gave from this address, or what we knew is erased."""
+
+    code = "donor_not_found"
+
+    def __init__(self) -> None:
+        super().__init__("Nothing is held on anybody of this address.")
+
+
+class NotErasableYet(Conflict):
+    """Something would bring the person back, or keep what was said of them."""
+
+    code = "not_erasable_yet"
+
+
 class LinkExpired(NotFound):
     """The mailed link is too old, or was never ours."""
 

@@ -15,7 +15,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from core.db import OpenSession, in_transaction, insert_if_absent
-from core.errors import NotFound
+from core.errors import Invalid, NotFound
 from payments.books import Occasion, apply_facts, look_and_apply
 from payments.facts import Facts, gather_for_event
 from payments.gateway import Event, Gateway
@@ -148,6 +148,14 @@ def retry_events(session: Session, *, now: datetime, event_id: str | None = None
         statement = statement.where(InboxEvent.state == InboxState.FAILED)
     else:
         statement = statement.where(InboxEvent.event_id == event_id)
+        kept = session.scalars(
+            select(func.length(InboxEvent.body)).where(InboxEvent.event_id == event_id)
+        ).one_or_none()
+        if kept == 0:
+            raise Invalid(
+                f"What {event_id[:80]} said is no longer kept. `stripe reconcile --since` asks"
+                " Stripe anew."
+            )
     ids = session.scalars(
         statement.returning(InboxEvent.id).execution_options(synchronize_session=False)
     ).all()

@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from campaigns.catalog import campaign_by_id
@@ -20,7 +20,7 @@ from campaigns.labels import money_label
 from campaigns.progress import progress_of
 from core.outbox import Mail, post_mail
 from core.words import words_of
-from payments.models import Donation, DonationState, Donor, Subscription
+from payments.models import UNTHANKED, Donation, Donor, Subscription
 
 # Books that are brought along after weeks of downtime, or from a backup, thank nobody so late.
 LATEST = timedelta(days=7)
@@ -29,17 +29,15 @@ _FOLDER = Path(__file__).resolve().parent.parent / "templates" / "mail"
 
 def post_thanks(session: Session, *, base_url: str, now: datetime, limit: int = 50) -> int:
     """Put the thanks that are due into the outbox; return how many. The caller commits."""
+    due = session.scalars(
+        select(Donation.id).where(text(UNTHANKED)).order_by(Donation.paid_at).limit(limit)
+    ).all()
     statement = (
         select(Donation, Donor, Subscription.interval)
         .join(Donor, Donor.id == Donation.donor_id)
         .outerjoin(Subscription, Subscription.id == Donation.subscription_id)
-        .where(
-            Donation.state == DonationState.PAID,
-            Donation.thanked_at.is_(None),
-            Donation.donor_id.is_not(None),
-        )
+        .where(Donation.id.in_(due))
         .order_by(Donation.paid_at, Donation.id)
-        .limit(limit)
     )
     posted = 0
     for donation, donor, interval in session.execute(statement).all():

@@ -7,6 +7,7 @@ from flask import Flask
 from ops.commands.books import ledger, quarantine
 from ops.commands.campaigns import campaigns
 from ops.commands.donations import donations
+from ops.commands.donors import donors
 from ops.commands.mail import outbox
 from ops.commands.site import demo, doctor, scheduler
 from ops.commands.stripe import inbox, stripe
@@ -17,6 +18,7 @@ def init_app(app: Flask) -> None:
     for command in (
         campaigns,
         donations,
+        donors,
         ledger,
         quarantine,
         inbox,

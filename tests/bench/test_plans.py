@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -19,7 +20,10 @@ from campaigns.models import Campaign, ReferenceKind
 from campaigns.periods import due_campaign_ids, roll_campaign
 from campaigns.progress import read_history, read_progress
 from core.db import db
+from core.outbox import due_mail_ids
 from payments.inbox import due_event_ids, read_backlog
+from payments.privacy import Retention, tidy
+from payments.thanking import post_thanks
 from tests.conftest import START, MakeCampaign
 from tests.fake_gateway import FakeGateway
 from tests.payments.pages import give_online
@@ -108,6 +112,12 @@ def _read_everything_on_a_face(session: Session, campaign: Campaign) -> None:
     read_face(session, campaign.slug, now=START, base_url=BASE_URL)
 
 
+KEEP = Retention(
+    messages=timedelta(days=365),
+    events=timedelta(days=90),
+    abandoned=timedelta(days=7),
+    mail=timedelta(days=30),
+)
 PATHS: dict[str, Callable[[Session, Campaign], object]] = {
     "read the bar": lambda session, campaign: read_progress(
         session, campaign.slug, now=START, base_url=BASE_URL
@@ -117,6 +127,9 @@ PATHS: dict[str, Callable[[Session, Campaign], object]] = {
     "read the months": lambda session, campaign: read_history(session, campaign.slug, now=START),
     "post a gift and a refund": _gift,
     "roll": _roll,
+    "thank": lambda session, _: post_thanks(session, base_url=BASE_URL, now=START),
+    "find mail to send": lambda session, _: due_mail_ids(session, now=START),
+    "forget what is old": lambda session, _: tidy(session, KEEP, now=START),
     "look into the inbox": lambda session, _: due_event_ids(session, now=START),
     "read the backlog": lambda session, _: read_backlog(session),
     "list adjustments": lambda session, campaign: list_adjustments(session, campaign.slug),
