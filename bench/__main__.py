@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -74,7 +75,9 @@ def _measure_reading(
 ) -> tuple[list[Reading], str]:
     with open_sites(kind) as make:
         readings = measure_reading(make, rounds=rounds, seconds=seconds, step=step)
-        return readings, machine([*versions(), make().database])
+        # Two cores are busy with this alone; whatever is above that was others' work.
+        load = f"load average {os.getloadavg()[1]:.0f}"
+        return readings, machine([*versions(), make().database, load])
 
 
 def _measure(
