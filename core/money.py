@@ -106,13 +106,15 @@ def format_money(
         number = format_decimal(
             major, locale=locale, format="#,##0" + _decimals(digits), decimal_quantization=False
         )
-        return pattern.format(amount=number, symbol=get_currency_symbol(currency, locale=locale))
+        symbol = get_currency_symbol(currency, locale=locale)
+        return pattern.format(amount=number, symbol=_kept_whole(symbol, locale))
     # The locale's own pattern, with as many digits as this amount has: "¤#,##0.00" to "¤#,##0".
     standard = Locale.parse(locale).currency_formats["standard"].pattern
-    if get_currency_symbol(currency, locale=locale)[-1:].isalpha():
+    symbol = get_currency_symbol(currency, locale=locale)
+    if symbol[-1:].isalpha():
         # CLDR's "alphaNextToNumber": letters don't touch digits.
         standard = standard.replace("¤#", "¤\xa0#")
-    return format_currency(
+    printed: str = format_currency(
         major,
         currency,
         locale=locale,
@@ -120,6 +122,14 @@ def format_money(
         currency_digits=False,
         decimal_quantization=False,
     )
+    return printed.replace(symbol, _kept_whole(symbol, locale))
+
+
+def _kept_whole(symbol: str, locale: str) -> str:
+    """Return a currency's sign so that right-to-left text does not part it: US$, not $US."""
+    is_mixed = symbol[:1].isascii() and symbol[:1].isalpha() and not symbol[-1:].isalpha()
+    from_right = is_mixed and Locale.parse(locale).text_direction == "rtl"
+    return f"{symbol}\N{LEFT-TO-RIGHT MARK}" if from_right else symbol
 
 
 def _decimals(digits: int) -> str:

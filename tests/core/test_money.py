@@ -158,3 +158,13 @@ def test_locale_is_one_that_cldr_knows() -> None:
     for wrong in ("xx", "", "en_", "../../etc"):
         with pytest.raises(Invalid):
             known_locale(wrong)
+
+
+def test_a_sign_that_begins_with_letters_stays_whole_from_right_to_left() -> None:
+    mark = "\N{LEFT-TO-RIGHT MARK}"
+    assert format_money(300_000, "USD", locale="ar", pattern="{amount} {symbol}").endswith(
+        f"US${mark}"
+    )
+    assert f"US${mark}" in format_money(300_000, "USD", locale="ar")
+    assert mark not in format_money(300_000, "USD", locale="de")
+    assert mark not in format_money(300_000, "EUR", locale="he")
