@@ -1,4 +1,4 @@
-"""An article of a paper that does not exist, to see the widget where it belongs."""
+"""What shows the widget: an article of a made-up paper, and the gallery of the bar's states."""
 
 from __future__ import annotations
 
@@ -12,11 +12,18 @@ from campaigns.models import Campaign
 from core.clock import now
 from core.db import read_session
 from core.web import PAGE_POLICY, settings
+from widget.gallery import EXAMPLES, make_face
 from widget.snippet import element_snippet
 
 MOST_NAME_CHARACTERS = 60
 MOST_COMMENT_CHARACTERS = 1000
 _PREFERRED_SLUG = "support-us"
+# What may be picked in the gallery; the first of each is what it opens with.
+_CHOICES = {
+    "width": ("320", "240", "280", "600", "1200"),
+    "theme": ("auto", "light", "dark"),
+    "colours": ("own", "courier", "lemon"),
+}
 
 bp = Blueprint("demo", __name__, url_prefix="/demo")
 
@@ -50,8 +57,27 @@ def comment() -> Response:
     )
 
 
-def _page(*, name: str = "", text: str = "", error: str | None = None) -> Response:
+@bp.get("/gallery")
+def gallery() -> Response:
+    """Show every state of the bar, in the width, theme and colours that are picked."""
+    picked = {
+        name: request.args[name] if request.args.get(name) in values else values[0]
+        for name, values in _CHOICES.items()
+    }
     base_url = settings().base_url
+    faces = [(one, make_face(one, now=now(), base_url=base_url)) for one in EXAMPLES]
+    return _strict(
+        render_template(
+            "widget/gallery.html",
+            base_url=base_url,
+            choices=_CHOICES,
+            picked=picked,
+            faces=faces,
+        )
+    )
+
+
+def _page(*, name: str = "", text: str = "", error: str | None = None) -> Response:
     campaign = _shown_campaign()
     page = render_template(
         "widget/demo.html",
@@ -64,7 +90,11 @@ def _page(*, name: str = "", text: str = "", error: str | None = None) -> Respon
         most_name=MOST_NAME_CHARACTERS,
         most_comment=MOST_COMMENT_CHARACTERS,
     )
-    status = HTTPStatus.UNPROCESSABLE_ENTITY if error else HTTPStatus.OK
+    return _strict(page, HTTPStatus.UNPROCESSABLE_ENTITY if error else HTTPStatus.OK)
+
+
+def _strict(page: str, status: HTTPStatus = HTTPStatus.OK) -> Response:
+    base_url = settings().base_url
     response = current_app.make_response((page, status))
     # What a paper with a strict policy has to allow for the widget, by its name and nothing inline.
     policy = PAGE_POLICY.replace("img-src 'self'", f"img-src 'self' {base_url}")

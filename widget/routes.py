@@ -19,6 +19,7 @@ from core.db import read_session
 from core.errors import Invalid
 from core.money import known_locale
 from core.web import settings
+from widget import placing
 from widget.script import Asset, assemble_script, assemble_style, make_asset, minified_script
 from widget.snippet import pinned_script
 
@@ -53,8 +54,11 @@ def init_app(app: Flask) -> None:
     app.extensions[EXTENSION] = Embed(
         script=assemble_script(static, base_url=base_url),
         frame_script=minified_script(static / "frame.js"),
-        frame_style=assemble_style(static / "donation-goal.css", static / "frame.css"),
+        frame_style=assemble_style(
+            static / "donation-goal.css", static / "drawn.css", static / "frame.css"
+        ),
     )
+    placing.init_app(app)
     app.register_blueprint(bp)
 
 
@@ -115,7 +119,7 @@ def frame_script(digest: str) -> Response:
 def frame(slug: str) -> ResponseReturnValue:
     """Serve the iframe face: whole without script, kept current where there is one."""
     face = _face(slug)
-    base_url, style, script = settings().base_url, embed().frame_style, embed().frame_script
+    base_url, script, style = settings().base_url, embed().frame_script, _frame_style(face)
     slot = request.args.get("slot", "")
     theme = request.args.get("theme", "")
     source = request.args.get("source", "")[:MOST_SOURCE_CHARACTERS]
@@ -139,6 +143,11 @@ def frame(slug: str) -> ResponseReturnValue:
         f" frame-ancestors {' '.join(face.hosts) or '*'}; require-trusted-types-for 'script'"
     )
     return _cached(response, tag=make_asset(page).digest, slug=slug)
+
+
+def _frame_style(face: Face) -> Asset:
+    accent = f":root{{--_accent:light-dark({face.accent},{face.accent_dark})}}"
+    return make_asset(embed().frame_style.body.decode() + accent)
 
 
 @bp.get("/api/v1/campaigns/<slug>")

@@ -9,18 +9,34 @@ import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from string import ascii_letters
 
 import rcssmin
 import rjsmin
 
 MOST_GZIP_BYTES = 4096
 # rjsmin keeps names, and what an article's reader loads is counted in bytes. So the script's own
-# longest names are shortened here. Each must be private to it: no name of the platform, of the
-# progress JSON or of anything that a page may use; tests/widget/test_script.py looks after that.
-PRIVATE_NAMES = tuple(
-    "HOME NAME WORDS POLL_MS JITTER_MS FRESH_MS TIMEOUT_MS Feed DonationGoal feeds members askedAt"
-    " endsAt wake element near feed sizes choices place stale shows share whole words zero given"
-    " framed screen sheet stroke heading offer".split()
+# names are shortened here. Each must be private to it: no name of the platform, of the progress
+# JSON or of anything that a page may use. First those that are known in more than one place, each
+# with a letter of its own; then, a line for each function, those that are known there only, which
+# share the letters that are left. tests/widget/test_script.py looks after all that.
+SHARED_NAMES = (
+    "make progress chosen HOME feeds feed members askedAt endsAt failures wake ask element"
+    " near sizes place tell choose draw offer group pairs item assign framed screen sheet report"
+    " address box upper lower rhythm sums scale stamp NAME openFeed DonationGoal"
+).split()
+LOCAL_NAMES = (
+    "texts".split(),
+    "patience jitter wait today left timer".split(),
+    "answer serverNow error".split(),
+    "event entries".split(),
+    "parent content tag node attributes".split(),
+    "first told".split(),
+    "shade slug".split(),
+    "stroke rail line last text".split(),
+    "free whole gap placed begin".split(),
+    "shown own one like article query".split(),
+    "what flag".split(),
 )
 
 
@@ -50,12 +66,15 @@ def make_asset(text: str) -> Asset:
 def assemble_script(folder: Path, *, base_url: str) -> Asset:
     """Return the element with its stylesheet and the tracker's address put in."""
     css: str = rcssmin.cssmin((folder / "donation-goal.css").read_text(encoding="utf-8"))
+    # In its shadow root the bar is alone, and nobody reads its private properties.
+    css = css.replace(".goal ", "")
     script: str = rjsmin.jsmin((folder / "donation-goal.js").read_text(encoding="utf-8"))
-    for number, name in enumerate(PRIVATE_NAMES):
-        script = re.sub(rf"\b{name}\b", _short_name(number), script)
-    return make_asset(
-        script.replace("'@@css@@'", json.dumps(css)).replace("@@home@@", base_url),
-    )
+    for name, letter in short_names().items():
+        script = re.sub(rf"\b{name}\b", letter, script)
+    # What rjsmin leaves, since it knows no grammar. Here every statement ends in a semicolon.
+    script = re.sub(r",?;?\n?([})])", r"\1", script).replace("}\n", "}").replace("const ", "let ")
+    script = re.sub(r"--_(\w)\w*", r"--_\1", script.replace("'@@css@@'", json.dumps(css)))
+    return make_asset(script.replace("@@home@@", base_url))
 
 
 def minified_script(file: Path) -> Asset:
@@ -69,6 +88,11 @@ def assemble_style(*files: Path) -> Asset:
     return make_asset(rcssmin.cssmin("\n".join(texts)))
 
 
-def _short_name(number: int) -> str:
-    letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-    return letters[number]
+def short_names() -> dict[str, str]:
+    """Return the letter that each private name of the script becomes."""
+    free = len(SHARED_NAMES)
+    return dict(zip(SHARED_NAMES, ascii_letters, strict=False)) | {
+        name: letter
+        for names in LOCAL_NAMES
+        for name, letter in zip(names, ascii_letters[free:], strict=False)
+    }

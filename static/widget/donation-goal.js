@@ -4,101 +4,110 @@
  *
  * It is a guest there. So it sets no cookie and stores nothing, asks for nothing before it nears the
  * screen, works under a policy of `script-src T; connect-src T` with trusted types, never throws, and
- * leaves the link inside it alone until it has something better to show.
+ * leaves the link inside it alone until it has something better to show. What it shows is worked out
+ * by the server: it words nothing and computes nothing but where there is room for a label.
  *
  * The server puts the stylesheet and its own address in, see widget/script.py.
  */
 (() => {
   /**
-   * @typedef {{amount_minor: number, label: string, reached: boolean}} Tier
+   * @typedef {{label: string, share: number, state: '' | 'next' | 'reached'}} Mark
+   * @typedef {{frequency: string, label: string, choices: [value: string, label: string][]}} Offer
    * @typedef {{
-   *   campaign: string, title: string, locale: string, state: string, donate_url: string,
-   *   period: {key: string, label: string, ends_at: string | null}, as_of: string,
-   *   raised_minor: number, raised_label: string, percent: number, tiers: Tier[],
-   * }} Progress  What `GET /api/v1/campaigns/<slug>` answers, as far as it is used here.
+   *   lang: string, dir: string, accent: [light: string, dark: string], bar_label: string,
+   *   value_text: string, now: number, fill: number, expected: number, marks: Mark[],
+   *   goal_label: string, percent_label: string, status: string, notes: string[], recent: string[],
+   *   offers: Offer[], donate_label: string, amount: string, other: string, often: string,
+   * }} Face
+   * @typedef {{
+   *   campaign: string, title: string, state: string, raised_label: string,
+   *   period: {label: string, ends_at: string}, as_of: string, face: Face,
+   * }} Progress  What `GET /api/v1/campaigns/<slug>?with=face` answers, as far as it is used here.
    */
 
   const NAME = 'donation-goal';
-  const script = /** @type {HTMLScriptElement | null} */ (document.currentScript);
   /** The tracker: where this script came from or, where it was imported, where it was made. */
-  const HOME = new URL('..', script?.src || '@@home@@/embed/v1.js');
-
-  /** The words that are the widget's own, by language; all others come from the server. */
-  const WORDS = {
-    en: { amount: 'Amount', other: 'Other', donate: 'Donate', of: 'of' },
-  };
-
-  // A gift has to show on an open page within a minute: the period and its whole jitter, which keeps
-  // a crowd of readers from asking in step, stay below that.
-  const POLL_MS = 50e3;
-  const JITTER_MS = 8e3;
-  const FRESH_MS = 5e3;
-  const TIMEOUT_MS = 9e3;
+  const HOME = new URL('..', /** @type {any} */ (document.currentScript)?.src || '@@home@@/embed/v1.js');
 
   const framed = top !== self;
-  const warn = (/** @type {unknown[]} */ ...words) => console.warn(`[${NAME}]`, ...words);
+  const report = (/** @type {unknown[]} */ ...texts) => console.warn(`[${NAME}]`, ...texts);
 
-  /** One campaign's progress, asked for once however many elements of the page show it. */
-  class Feed {
-    /** @type {Set<DonationGoal>} */
-    members = new Set();
-    /** @type {Progress | undefined} */
-    progress;
-    askedAt = 0;
-    endsAt = 0;
-    timer = 0;
-
-    /** @param {string} url */
-    constructor(url) {
-      this.url = url;
-    }
+  /**
+   * One campaign's progress, asked for once however many elements of the page show it.
+   *
+   * @typedef {{members: Set<DonationGoal>, wake: () => void, progress?: Progress}} Feed
+   * @param {string} address
+   * @returns {Feed}
+   */
+  const openFeed = (address) => {
+    let askedAt = 0;
+    let endsAt = 0;
+    let failures = 0;
+    let timer = 0;
 
     /** Ask at once where the value is not fresh, else later; not at all while nobody looks. */
-    wake() {
-      clearTimeout(this.timer);
-      if (document.hidden || ![...this.members].some((element) => element.near)) return;
-      const now = Date.now();
+    const wake = () => {
+      clearTimeout(timer);
+      if (document.hidden || ![...feed.members].some((element) => element.near)) return;
+      const today = Date.now();
+      // A value is fresh for five seconds. A tracker in trouble is asked less and less, and not by
+      // every reader who returns.
+      const patience = Math.min(9, failures) || 1;
+      const jitter = Math.random() * 8e3;
       let wait = 0;
-      if (now - this.askedAt < FRESH_MS) {
-        wait = POLL_MS + Math.random() * JITTER_MS;
+      if (today - askedAt < 5e3 * patience ** 2) {
+        // A gift has to show on an open page within a minute: 50 seconds and the whole jitter, which
+        // keeps a crowd of readers from asking in step, stay below that.
+        wait = (50e3 + jitter) * patience;
         // A month that is still long gone by then is asked after as always: no timer overflows.
-        const end = this.endsAt - now;
-        if (end > 0 && end < wait) wait = end + Math.random() * 3e3;
+        const left = endsAt - today;
+        if (left > 0 && left < wait) wait = left + jitter;
       }
-      this.timer = setTimeout(() => this.ask(), wait);
-    }
+      timer = setTimeout(ask, wait);
+    };
 
-    async ask() {
-      this.askedAt = Date.now();
+    const ask = async () => {
+      askedAt = Date.now();
       try {
-        const answer = await fetch(this.url, {
+        const answer = await fetch(address, {
           cache: 'no-cache', // the browser asks with its ETag
           credentials: 'omit',
-          signal: AbortSignal.timeout(TIMEOUT_MS),
+          signal: AbortSignal.timeout(9e3),
         });
         if (!answer.ok) throw answer.status;
         /** @type {Progress} */
         const progress = await answer.json();
         // The reader's clock may be wrong, so the time to the month's end is told by the server's.
         // `as_of` is as old as the body where that was "not modified"; the Date header never is.
-        const serverNow = Date.parse(answer.headers.get('date') || '') || Date.parse(progress.as_of);
-        this.endsAt = Date.now() + Date.parse(progress.period.ends_at || '') - serverNow;
-        this.progress = progress;
-        for (const element of this.members) element.show(progress);
+        const serverNow = Date.parse(answer.headers.get('date') || progress.as_of);
+        endsAt = Date.now() + Date.parse(progress.period.ends_at) - serverNow;
+        for (const element of feed.members) element.show(progress);
+        feed.progress = progress;
+        failures = 0;
       } catch (error) {
-        warn(this.url, error); // the last value stays, and the next turn tries again
+        failures++;
+        report(address, error); // the last value stays, and a later turn tries again
       }
-      this.wake();
-    }
-  }
+      wake();
+    };
+
+    /** @type {Feed} */
+    const feed = { members: new Set(), wake };
+    return feed;
+  };
 
   /** @type {Record<string, Feed>} */
   const feeds = {};
+  // `pageshow` also comes out of the back-forward cache.
+  for (const event of ['visibilitychange', 'pageshow']) {
+    addEventListener(event, () => {
+      for (const url in feeds) feeds[url].wake();
+    });
+  }
 
   const screen = new IntersectionObserver(
-    (entries) => {
-      for (const { target, isIntersecting } of entries) {
-        const element = /** @type {DonationGoal} */ (target);
+    (/** @type {any[]} */ entries) => {
+      for (const { target: element, isIntersecting } of entries) {
         element.near = isIntersecting;
         element.feed?.wake();
       }
@@ -109,213 +118,202 @@
   const sheet = new CSSStyleSheet();
   sheet.replaceSync('@@css@@');
 
-  /** @param {Element} node  @param {Record<string, unknown>} attributes */
-  const set = (node, attributes) => {
-    for (const name in attributes) node.setAttribute(name, `${attributes[name]}`);
+  /** @param {Element} node  @param {any} attributes */
+  const assign = (node, attributes) => {
+    for (const name in attributes) node.setAttribute(name, attributes[name]);
   };
   /**
-   * @param {Element} parent
-   * @param {string} tag
+   * Add a node.
+   *
+   * @param {Node} parent
    * @param {string} name  the class, and the part by which a page may style it
-   * @param {Record<string, unknown>} [attributes]
+   * @param {string | Record<string, unknown>} [content]  its text, or its attributes
+   * @param {string} [tag]
    * @returns {any}
    */
-  const add = (parent, tag, name, attributes) => {
-    const language = tag === 'svg' ? 'http://www.w3.org/2000/svg' : parent.namespaceURI;
-    const node = document.createElementNS(language, tag);
-    set(node, { class: name, part: name, ...attributes });
-    parent.append(node);
-    return node;
+  const make = (parent, name, content, tag = 'div') => {
+    const node = document.createElement(tag);
+    assign(node, { class: name, part: name });
+    if (typeof content == 'string') node.append(content);
+    else assign(node, content);
+    return parent.appendChild(node);
   };
-  /** Tell whether what a node shows has changed, and empty it if so: else focus and place stay. */
-  const stale = (/** @type {any} */ node, /** @type {unknown} */ shows) => {
-    const key = JSON.stringify(shows);
-    if (node.key === key) return false;
-    node.key = key;
-    node.replaceChildren();
-    return true;
+  /** @param {any} group  @returns {string | undefined} what is chosen of its radio buttons */
+  const chosen = (group) => group.querySelector(':checked')?.value;
+  /**
+   * Offer radio buttons, anew only where they are others: else focus and choice stay.
+   *
+   * @param {any} group
+   * @param {string} name
+   * @param {string} told
+   * @param {string[][]} pairs  the value and the label of each
+   * @param {string | undefined} first  the value that is chosen
+   */
+  const offer = (group, name, told, pairs, first) => {
+    const stamp = told + pairs;
+    if (group.stamp === stamp) return;
+    group.stamp = stamp;
+    group.replaceChildren();
+    assign(group, { role: 'radiogroup', 'aria-label': told });
+    for (const [value, label] of pairs) {
+      const item = make(group, name, {}, 'label');
+      make(item, 'choice', { type: 'radio', name, value }, 'input').checked = value === first;
+      item.append(label);
+    }
   };
 
   class DonationGoal extends HTMLElement {
-    static observedAttributes = ['campaign', 'lang', 'amounts', 'slot-name'];
+    static observedAttributes = ['campaign', 'lang', 'theme', 'slot-name', 'amounts', 'compact'];
 
     near = false;
     /** @type {Feed | undefined} */
     feed;
-    /** @type {Progress | undefined} */
+    /** @type {any} the Progress that is drawn */
     progress;
     sizes = new ResizeObserver(() => this.place());
 
     constructor() {
       super();
-      const root = (this.root = this.attachShadow({ mode: 'open' }));
-      root.adoptedStyleSheets = [sheet];
-      root.append(document.createElement('slot'));
-      const goal = (this.goal = document.createElement('section'));
-      set(goal, { class: 'goal', part: 'goal' });
-      this.heading = add(goal, 'div', 'title');
-      this.tiers = add(goal, 'div', 'tiers');
-      this.bar = add(goal, 'svg', 'bar', { role: 'progressbar', 'aria-valuemin': 0, 'aria-valuemax': 100 });
-      const sum = add(goal, 'div', 'sum');
-      this.raised = add(sum, 'span', 'raised');
-      this.period = add(sum, 'span', 'period');
-      this.give = add(goal, 'div', 'give');
-      this.choices = add(this.give, 'div', 'amounts', { role: 'radiogroup' });
+      const shade = this.attachShadow({ mode: 'open' });
+      shade.adoptedStyleSheets = [sheet];
+      this.box = make(shade, 'goal');
+      this.upper = make(this.box, 'face');
+      make(this.upper, 'link', {}, 'slot');
+      this.lower = make(this.box, 'give');
+      this.rhythm = make(this.lower, 'often');
+      this.sums = make(this.lower, 'amounts');
       // Paying happens at the top: it neither opens in somebody's frame nor takes the frame away.
-      this.link = add(this.give, 'a', 'donate', { target: framed ? '_blank' : '_top', rel: 'noopener' });
-      this.link.onclick = (/** @type {Event} */ event) => {
-        this.aim();
-        const going = this.tell('donate', { url: this.link.href, amount: this.amount });
-        if (!going) event.preventDefault();
-      };
-      this.choices.onchange = () => this.aim();
+      this.link = make(this.lower, 'donate', { target: framed ? '_blank' : '_top', rel: 'noopener' }, 'a');
+      this.link.onclick = () => this.tell('donate', this.choose()); // false where the page prevents it
+      this.lower.onchange = () => this.choose();
+      screen.observe(this);
     }
 
     connectedCallback() {
       this.disconnectedCallback();
       const slug = this.campaign || '';
-      if (!/^[a-z0-9][a-z0-9-]{0,63}$/.test(slug)) return warn('not a campaign:', slug);
-      const url = new URL('api/v1/campaigns/' + slug, HOME);
+      if (!/^[a-z0-9-]+$/.test(slug)) return report('not a campaign:', slug);
+      const url = new URL(`api/v1/campaigns/${slug}?with=face`, HOME);
       if (this.lang) url.searchParams.set('lang', this.lang);
-      const feed = (this.feed = feeds[url.href] ||= new Feed(url.href));
+      const feed = (this.feed = feeds[url.href] ||= openFeed(url.href));
       feed.members.add(this);
       if (feed.progress) this.show(feed.progress);
-      this.gone = new AbortController();
-      // `pageshow` also comes out of the back-forward cache.
-      for (const event of ['visibilitychange', 'pageshow', 'online']) {
-        addEventListener(event, () => feed.wake(), { capture: true, signal: this.gone.signal });
-      }
-      screen.observe(this);
-      this.sizes.observe(this.bar);
+      feed.wake();
     }
 
     disconnectedCallback() {
-      this.gone?.abort();
       this.feed?.members.delete(this);
       this.feed?.wake(); // which stops where nobody is left
-      screen.unobserve(this);
-      this.sizes.disconnect();
+      this.stamp = ''; // drawn anew, as soon as there is what to draw
     }
 
     attributeChangedCallback() {
-      if (!this.isConnected) return;
-      this.key = ''; // drawn anew, as soon as there is what to draw
-      this.connectedCallback();
+      if (this.isConnected) this.connectedCallback();
     }
 
     /** Draw a progress, unless it is the one that is drawn. @param {Progress} progress */
     show(progress) {
-      const key = JSON.stringify({ ...progress, as_of: 0 });
-      if (key === this.key) return;
-      try {
-        this.draw(progress);
-        this.offer(progress);
-        if (!this.goal.isConnected) this.root.replaceChildren(this.goal);
-        this.place();
-        this.key = key;
-        this.tell('updated', progress);
-      } catch (error) {
-        warn(error);
-      }
+      const stamp = JSON.stringify({ ...progress, as_of: 0 });
+      if (stamp === this.stamp) return;
+      this.progress = progress;
+      this.draw(progress);
+      this.choose();
+      this.stamp = stamp;
+      this.tell('updated', progress);
     }
 
     /** @param {Progress} progress */
-    draw({ title, locale, tiers, raised_minor, raised_label, percent, period }) {
-      const goal = tiers[tiers.length - 1];
-      // Past the highest tier the bar is as long as the sum, and the goal is a mark inside it.
-      const whole = Math.max(goal.amount_minor, raised_minor, 1);
-      const share = (/** @type {number} */ minor) => (100 * Math.max(0, minor)) / whole + '%';
-      this.goal.lang = locale.replace(/_/g, '-');
-      set(this.bar, {
-        'aria-label': `${title}, ${period.label}`,
-        'aria-valuenow': Math.floor(Math.max(0, Math.min(100, percent))),
-        'aria-valuetext': `${raised_label} ${this.words.of} ${goal.label}, ${Math.floor(percent)}%`,
-      });
-      this.heading.textContent = title;
-      this.raised.textContent = raised_label;
-      this.period.textContent = period.label;
-      if (!stale(this.tiers, [tiers, raised_minor])) return;
-      const stroke = (/** @type {string} */ name, /** @type {Record<string, unknown>} */ place) =>
-        add(this.bar, 'rect', name, { height: '100%', ...place });
-      this.bar.replaceChildren();
-      stroke('track', { width: '100%' });
-      stroke('fill', { width: share(raised_minor) });
-      for (const { amount_minor, label, reached } of tiers) {
-        const state = reached && amount_minor ? ' reached' : '';
-        const item = add(this.tiers, 'div', 'tier' + state);
-        item.textContent = label;
-        item.share = amount_minor / whole;
-        this.sizes.observe(item); // a typeface that comes late changes its width
-        if (amount_minor % whole) stroke('mark' + state, { x: share(amount_minor), width: 2 });
-      }
-    }
-
-    /** Put each label over its mark; where they would touch, in two rows; where not even that, in a list. */
-    place() {
-      const { tiers } = this;
-      tiers.className = 'tiers';
-      const width = tiers.clientWidth;
-      const ends = [0, 0];
-      for (const item of tiers.children) {
-        const size = item.offsetWidth;
-        const start = Math.max(0, Math.min(item.share * width - size / 2, width - size));
-        const row = +(start < ends[0]);
-        if (start < ends[row] || size > width) tiers.className = 'tiers list';
-        ends[row] = start + size + 10;
-        item.classList.toggle('up', row);
-        item.style.insetInlineStart = start + 'px';
-      }
-      if (ends[1]) tiers.classList.add('rows');
-    }
-
-    /** Offer the amounts and the way to the donate page. @param {Progress} progress */
-    offer({ locale, tiers, state, donate_url, campaign }) {
-      const words = this.words;
-      this.give.style.display = state === 'open' ? '' : 'none';
-      const given = (this.amounts || '')
-        .split(',')
-        .map(Number)
-        .filter((amount) => amount > 0 && amount < 1e7);
-      const amounts = given.length ? given.slice(0, 6) : [5, 10, 20, 50];
-      // The server prints money as the campaign wants it: "0 $" shows how, and lends its place.
-      const zero = tiers[0].label;
-      const print = new Intl.NumberFormat(this.goal.lang).format;
-      set(this.choices, { 'aria-label': words.amount });
-      if (stale(this.choices, [amounts, zero, locale])) {
-        for (const value of [...amounts, '']) {
-          const label = add(this.choices, 'label', 'amount');
-          add(label, 'input', 'choice', { type: 'radio', name: 'amount', value });
-          label.append(value ? zero.replace(/\p{Nd}[\p{Nd}.,٫]*/u, print(+value)) : words.other);
+    draw({ title, raised_label, period, state, face }) {
+      const { box, upper, sizes } = this;
+      assign(box, { lang: face.lang, dir: face.dir });
+      box.style.setProperty('--_accent', `light-dark(${face.accent})`);
+      this.lower.style.display = state === 'open' ? 'flex' : 'none';
+      sizes.disconnect();
+      upper.replaceChildren();
+      make(upper, 'title', title);
+      const scale = (this.scale = make(upper, 'tiers'));
+      if (face.marks[0]) {
+        const rail = make(upper, 'bar', {
+          role: 'progressbar',
+          'aria-label': face.bar_label,
+          'aria-valuemin': 0,
+          'aria-valuemax': 100,
+          'aria-valuenow': face.now,
+          'aria-valuetext': face.value_text,
+        });
+        const stroke = (/** @type {string} */ name, /** @type {number} */ share) => {
+          make(rail, name).style.width = share + '%';
+        };
+        stroke('expected', face.expected);
+        stroke('fill', face.fill);
+        for (const { label, share, state } of face.marks) {
+          const item = make(scale, 'tier ' + (share ? state : ''), label);
+          item.share = share / 100;
+          sizes.observe(item); // a typeface that comes late changes its width
+          stroke('mark ' + state, share);
         }
+        sizes.observe(rail);
       }
-      const link = this.querySelector('a');
-      this.link.textContent = link?.textContent?.trim() || link?.querySelector('img')?.alt || words.donate;
-      const url = new URL(donate_url, HOME);
-      // An address that leads elsewhere is not believed, whoever sent it.
-      this.page = url.origin === HOME.origin ? url : new URL('c/' + campaign, HOME);
-      this.aim();
+      const line = make(upper, 'sum');
+      make(line, 'raised', raised_label);
+      make(line, 'of', face.goal_label && `${face.goal_label} · ${face.percent_label}`);
+      make(line, 'period', period.label);
+      make(upper, 'status', face.status);
+      make(upper, 'notes', face.notes.join(' · '));
+      const last = make(upper, 'recent', {}, 'ul');
+      for (const text of face.recent) make(last, 'gift', text, 'li');
+      this.place();
     }
 
-    /** Point the link at the donate page, with the amount and where the reader comes from. */
-    aim() {
-      const url = new URL(this.page || HOME);
-      const put = (/** @type {string} */ name, /** @type {string | null | undefined} */ value) =>
-        value && url.searchParams.set(name, value);
-      put('amount', this.amount);
-      // In our own iframe face the article is the page around it.
-      const own = framed && location.origin === HOME.origin;
-      put('source', (own ? document.referrer : location.href).split(/[?#]/)[0]);
-      put('slot', this.slotName);
-      this.link.href = url;
+    /** Put each label over its mark, or beside it where others are in the way; where not even that, in a list. */
+    place() {
+      const { scale } = this;
+      scale.className = 'tiers';
+      const whole = scale.clientWidth;
+      const gap = 10;
+      let free = 0;
+      const placed = [...scale.children].map((item) => {
+        const begin = Math.max(free, item.share * whole - item.offsetWidth / 2);
+        free = begin + item.offsetWidth + gap;
+        return { item, begin };
+      });
+      free = whole;
+      for (const { item, begin } of placed.reverse()) {
+        free = Math.min(begin, free - item.offsetWidth);
+        item.style.insetInlineStart = free + 'px';
+        if (free < 0) scale.className = 'tiers list';
+        free -= gap;
+      }
     }
 
-    /** The chosen amount: '' where it is another one, undefined where there is none yet. @returns {string | undefined} */
-    get amount() {
-      return this.choices.querySelector(':checked')?.value;
-    }
-
-    get words() {
-      return WORDS[/** @type {'en'} */ (this.lang.slice(0, 2))] || WORDS.en;
+    /** Offer how often and how much to give; point the link at the donate page, and return where and what. */
+    choose() {
+      const { rhythm, sums, link } = this;
+      const { campaign, face } = this.progress;
+      // As many as stand side by side; the donate page offers the rest.
+      const shown = face.offers.slice(0, 2);
+      offer(rhythm, 'frequency', face.often, shown.map(({ frequency, label }) => [frequency, label]), shown[0].frequency);
+      const frequency = chosen(rhythm);
+      let pairs = shown.find((/** @type {Offer} */ one) => one.frequency === frequency).choices;
+      // The server prints money as the campaign wants it: one of its labels shows how, and lends its place.
+      const like = (face.marks[0]?.label || pairs[0][1]).split(/\d[\d.,]*/);
+      const own = this.amounts?.split(',').filter((one) => +one > 0).slice(0, 6);
+      if (own?.[0]) pairs = own.map((one) => [+one, like.join((+one).toLocaleString(face.lang + '-u-nu-latn'))]);
+      offer(sums, 'amount', face.amount, [...pairs, ['', face.other]], chosen(sums));
+      const amount = chosen(sums);
+      // In our own iframe face the article is the page around it, as far as that is told.
+      const article =
+        framed && location.origin === HOME.origin
+          ? new URL(location.href).searchParams.get('source') || document.referrer || location.ancestorOrigins?.[0]
+          : location.href;
+      /** @type {Record<string, string | null | undefined>} */
+      const query = { amount, frequency, source: article?.split(/[?#]/)[0], slot: this.slotName };
+      // An address that came with the numbers would have to be checked; this one is known.
+      const url = new URL('c/' + campaign, HOME);
+      for (const name in query) if (query[name]) url.searchParams.set(name, query[name]);
+      link.href = url;
+      link.textContent = face.donate_label;
+      return { url: link.href, amount, frequency };
     }
 
     /** @param {string} what  @param {object} detail  @returns {boolean} whether nobody prevented it */
@@ -326,8 +324,8 @@
     }
   }
 
-  /** Properties that mirror the attributes; `lang` is every element's own. */
-  for (const name of ['campaign', 'theme', 'amounts', 'slot-name', 'compact']) {
+  // Each attribute is a property too.
+  for (const name of DonationGoal.observedAttributes) {
     const flag = name === 'compact';
     Object.defineProperty(DonationGoal.prototype, name.replace('-n', 'N'), {
       get() {
@@ -340,5 +338,6 @@
     });
   }
 
-  if (!customElements.get(NAME)) customElements.define(NAME, DonationGoal);
+  // The first on a page serves all: a second copy, or another version, leaves it as it is.
+  customElements.get(NAME) || customElements.define(NAME, DonationGoal);
 })();

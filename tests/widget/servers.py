@@ -7,8 +7,11 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
+
+from widget.gallery import Example, make_face
 
 
 @dataclass
@@ -66,37 +69,27 @@ class Site:
         self._thread.join()
 
 
+LOOKS = ("title", "locale", "state", "shows", "frequencies", "button", "accent", "money_format")
+
+
 def progress_json(origin: str, **changes: Any) -> dict[str, Any]:
-    """Return the contract's example, with `changes`; `tiers` may be given as whole amounts."""
-    raised = changes.pop("raised", 520)
-    tiers = changes.pop("tiers", (0, 2500, 5000))
-    label = changes.pop("label", "MAY 2021")
-    ends_at = changes.pop("ends_at", "2999-06-01T04:00:00Z")
-    return {
-        "campaign": "support-us",
-        "title": "Support us",
-        "currency": "USD",
-        "locale": "en",
-        "period": {
-            "key": "2021-05",
-            "label": label,
-            "starts_at": "2021-05-01T04:00:00Z",
-            "ends_at": ends_at,
-        },
-        "raised_minor": raised * 100,
-        "raised_label": f"{raised:,} $",
-        "percent": raised * 1000 // max(*tiers, 1) / 10,
-        "tiers": [
-            {"amount_minor": tier * 100, "label": f"{tier:,} $", "reached": raised >= tier}
-            for tier in tiers
-        ],
-        "donations": 14,
-        "donors": 12,
-        "state": "open",
-        "donate_url": f"{origin}/c/support-us",
-        "as_of": "2021-05-12T10:11:12Z",
-        **changes,
-    }
+    """Return the contract's example, with `changes`; sums and tiers may be given in whole units."""
+    example = Example(
+        name="support-us",
+        caption="",
+        raised_minor=changes.pop("raised", 520) * 100,
+        tiers_minor=tuple(tier * 100 for tier in changes.pop("tiers", (0, 2500, 5000)) if tier),
+        coming_minor=changes.pop("coming", 0) * 100,
+        gifts=changes.pop("gifts", ()),
+        look={name: changes.pop(name) for name in LOOKS if name in changes}
+        | {"slug": "support-us"},
+    )
+    face = make_face(example, now=datetime(2021, 5, 12, 10, 11, 12, tzinfo=UTC), base_url=origin)
+    told = {**face.progress.to_json(), "face": face.to_json()}
+    told["period"] |= {"ends_at": changes.pop("ends_at", "2999-06-01T04:00:00Z")}
+    if "label" in changes:
+        told["period"] |= {"label": changes.pop("label")}
+    return told | changes
 
 
 class Tracker(Site):

@@ -34,6 +34,7 @@ def test_amount_article_and_slot_go_along(
     assert tab.url.startswith(f"{tracker.origin}/c/support-us?")
     assert query(tab.url) == {
         "amount": ["20"],
+        "frequency": ["once"],
         "source": [f"{paper.origin}/article"],
         "slot": ["top"],
     }
@@ -50,6 +51,10 @@ def test_other_amount_is_left_to_the_donate_page(open_article: OpenArticle, snip
 
 def test_amount_is_chosen_by_keyboard(open_article: OpenArticle, snippet: str) -> None:
     tab = open_article(snippet)
+    tab.keyboard.press("Tab")
+    tab.keyboard.press("Space")
+    tab.keyboard.press("ArrowRight")
+    assert query(address(tab))["frequency"] == ["month"]
     tab.keyboard.press("Tab")
     tab.keyboard.press("Space")
     tab.keyboard.press("ArrowRight")

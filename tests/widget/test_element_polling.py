@@ -16,7 +16,7 @@ pytestmark = pytest.mark.browser
 # Playwright can't hide a page; this is what the page would see.
 HIDE = """(hidden) => {
   Object.defineProperty(document, 'hidden', {value: hidden, configurable: true});
-  document.dispatchEvent(new Event('visibilitychange'));
+  document.dispatchEvent(new Event('visibilitychange', {bubbles: true}));
 }"""
 
 
