@@ -45,6 +45,9 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 from core.settings import Settings
 
 BUSY_TIMEOUT_SECONDS = 30
+CONNECT_TIMEOUT_SECONDS = 10
+# For packets that nobody acknowledges: a query may take as long as it needs.
+ANSWER_TIMEOUT_SECONDS = 30
 _SQLITE_INSTANT = "%Y-%m-%dT%H:%M:%S.%fZ"
 _READ_ONLY = "goalpost_read_only"
 # Serialization failure, deadlock, and the server shutting down or starting up.
@@ -145,7 +148,13 @@ def engine_options(settings: Settings) -> dict[str, Any]:
     return {
         "url": settings.database_url,
         "pool_pre_ping": True,
-        "connect_args": {"application_name": "goalpost", "options": "-c timezone=UTC"},
+        "connect_args": {
+            "application_name": "goalpost",
+            "options": "-c timezone=UTC",
+            # A server that vanished without a word is noticed; the system would wait for minutes.
+            "connect_timeout": CONNECT_TIMEOUT_SECONDS,
+            "tcp_user_timeout": ANSWER_TIMEOUT_SECONDS * 1000,
+        },
     }
 
 
