@@ -11,16 +11,16 @@ from math import ceil
 
 from campaigns.face import Face
 
-_PADDING = 24  # above and below, and left and right
+_PADDING = 16  # left and right; above and below there is as much, and half as much to spare
 _BAR, _SUM, _BUTTON, _OFTEN, _LINE = 24, 34, 40, 38, 20
 # How wide a character is, in each size of type.
-_SMALL, _LABEL, _BOLD, _TITLE, _RAISED = 6.4, 8.0, 8.2, 10.6, 14.0
+_SMALL, _LABEL, _BOLD, _TITLE, _RAISED = 6.6, 8.0, 8.2, 10.6, 14.0
 
 
 def frame_height(face: Face, *, width: int) -> int:
     """Return how high, in CSS pixels, a frame of this width is that shows this face whole."""
     room = max(1, width - _PADDING)
-    height = _PADDING + 8 + 24 * _lines(face.progress.title, _TITLE, room)
+    height = _PADDING + 16 + 24 * _lines(face.progress.title, _TITLE, room)
     if face.marks:
         labels = (_SMALL * len(mark.label) + 16 * (1 + mark.reached) for mark in face.marks)
         height += _BAR + _LINE * _rows(labels, gap=10, room=room)

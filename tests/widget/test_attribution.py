@@ -83,6 +83,48 @@ def test_element_tells_article_and_slot_under_any_policy(
     assert kept(session, database_url) == (f"{name_of(paper)}/2021/ferry", "below")
 
 
+@pytest.mark.usefixtures("at_stripe")
+@pytest.mark.parametrize("sandbox", ["", SANDBOX])
+def test_frame_tells_the_article_that_its_address_names(
+    live: Goalpost, paper: Site, page: Tab, session: Session, database_url: str, sandbox: str
+) -> None:
+    named = f"{name_of(paper)}/2021/ferry"
+    src = f"{live.address}/embed/support-us?slot=side&source={named}"
+    page.goto(
+        article(paper, f'<iframe src="{src}" width="600" {sandbox}></iframe>', policy="no-referrer")
+    )
+    frame = page.frame_locator("iframe")
+    frame.get_by_label("20 $").check()
+    with page.expect_popup() as opened:
+        frame.locator("donation-goal .donate").filter(visible=True).click()
+    finish(opened.value)
+    assert kept(session, database_url) == (named, "side")
+
+
+@pytest.mark.usefixtures("at_stripe")
+@pytest.mark.parametrize(
+    ("policy", "known"),
+    [("no-referrer", "/"), ("", "/"), ("unsafe-url", "/2021/ferry")],
+)
+def test_frame_that_names_none_tells_what_it_can_know(
+    live: Goalpost,
+    paper: Site,
+    page: Tab,
+    session: Session,
+    database_url: str,
+    policy: str,
+    known: str,
+) -> None:
+    body = f'<iframe src="{live.address}/embed/support-us" width="600"></iframe>'
+    page.goto(article(paper, body, policy=policy))
+    frame = page.frame_locator("iframe")
+    frame.get_by_label("20 $").check()
+    with page.expect_popup() as opened:
+        frame.locator("donation-goal .donate").filter(visible=True).click()
+    finish(opened.value)
+    assert kept(session, database_url) == (name_of(paper) + known, "frame")
+
+
 @pytest.mark.parametrize("sandbox", ["", SANDBOX])
 def test_frame_without_script_tells_the_article_that_its_address_names(
     live: Goalpost,

@@ -216,6 +216,18 @@ def test_servers_link_leaves_too_where_the_element_does_not_come(
     page.wait_for_url(f"{live.address}/c/support-us?**")
 
 
+def test_article_and_slot_that_were_pasted_leave_too(
+    post: Callable[..., FrameLocator], page: Tab, live: Goalpost
+) -> None:
+    article = "https://paper.example/2021/ferry"
+    frame = post(pasted=f"{live.address}/c/support-us?slot=end&source={article}")
+    frame.get_by_label("20 $").check()
+    frame.locator("donation-goal .donate").filter(visible=True).click()
+    page.wait_for_url(f"{live.address}/c/support-us?**")
+    query = parse_qs(urlsplit(page.url).query)
+    assert (query["source"], query["slot"]) == ([article], ["end"])
+
+
 @pytest.mark.parametrize("fragment", ["", "#top", "#?secret="])
 def test_nothing_is_said_where_there_is_no_secret(
     live: Goalpost, paper: Site, page: Tab, fragment: str
