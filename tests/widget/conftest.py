@@ -79,14 +79,14 @@ def open_article(page: Tab, tracker: Tracker, paper: Site) -> Iterator[OpenArtic
         f" img-src {tracker.origin}; style-src 'self'; require-trusted-types-for 'script'"
     )
 
-    def open_page(body: str, *, css: str = "", wait: bool = True) -> Tab:
-        paper.pages["/paper.css"] = Page(css, {"Content-Type": "text/css"})
-        paper.pages["/article"] = Page(
+    def open_page(body: str, *, css: str = "", wait: bool = True, path: str = "/article") -> Tab:
+        paper.pages[f"{path}.css"] = Page(css, {"Content-Type": "text/css"})
+        paper.pages[path] = Page(
             '<!doctype html><html lang="en"><meta charset="utf-8"><title>Article</title>'
-            f'<link rel="stylesheet" href="/paper.css"><body>{body}',
+            f'<link rel="stylesheet" href="{path}.css"><body>{body}',
             {"Content-Security-Policy": policy},
         )
-        page.goto(f"{paper.origin}/article?utm=x#top")
+        page.goto(f"{paper.origin}{path}?utm=x#top")
         if wait:
             page.locator("donation-goal .raised").first.wait_for()
         return page
