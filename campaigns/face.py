@@ -265,13 +265,13 @@ def _status(words: Words, progress: Progress, percent_label: str) -> str:
             words,
             "Goal reached: {percent} of {goal}. Thank you!",
             percent=percent_label,
-            goal=goals[-1].label,
+            goal=_held(goals[-1].label),
         )
     return _say(
         words,
         "{goal} reached. Next goal: {next}",
-        goal=reached[-1].label,
-        next=goals[len(reached)].label,
+        goal=_held(reached[-1].label),
+        next=_held(goals[len(reached)].label),
     )
 
 
@@ -295,7 +295,7 @@ def _notes(
         )
     if coming_minor:
         label = money_label(campaign, coming_minor, locale=progress.locale)
-        notes.append(_say(words, "{amount} more expected from regular gifts", amount=label))
+        notes.append(_say(words, "{amount} more expected from regular gifts", amount=_held(label)))
     return tuple(notes)
 
 
@@ -304,7 +304,7 @@ def _recent(
 ) -> tuple[str, ...]:
     said = []
     for gift in gifts:
-        label = money_label(campaign, gift.amount_minor, locale=progress.locale)
+        label = _held(money_label(campaign, gift.amount_minor, locale=progress.locale))
         if gift.name:
             said.append(_say(words, "{name} gave {amount}", name=gift.name, amount=label))
         else:
@@ -337,6 +337,11 @@ def frequency_labels(words: Words) -> dict[Frequency, str]:
         "month": words.gettext("Monthly"),
         "year": words.gettext("Yearly"),
     }
+
+
+def _held(label: str) -> str:
+    """Return an amount that no line ends within: `5,000 $` with a space that does not break."""
+    return label.replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def _say(words: Words, text: str, /, **values: str) -> str:
