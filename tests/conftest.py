@@ -117,7 +117,8 @@ def make_settings(**changes: Any) -> Settings:
         "stripe_webhook_secret": WEBHOOK_SECRET,
         "ratelimit_enabled": False,
         "demo": True,
-        "snapshot_seconds": 0,  # a test reads what it wrote; the tests of the snapshots say otherwise
+        # A test reads what it wrote; the tests of the snapshots say otherwise.
+        "snapshot_seconds": 0,
     }
     return Settings(**(values | changes))
 
