@@ -10,6 +10,7 @@ from http import HTTPStatus
 from typing import cast
 
 from flask import Blueprint, Flask, Response, current_app, redirect, render_template, request
+from flask import session as browser
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 from flask_wtf.csrf import CSRFProtect, generate_csrf
@@ -60,6 +61,8 @@ HISTORY_MONTHS = 12
 # The thank-you page looks again this often while the money is on its way.
 MOST_REFRESHES = 24
 MOST_FORM_PARTS = 100
+
+_TYPED = "typed"
 
 # How many of a process's threads may work events, each of which waits for Stripe.
 MOST_AT_WORK = 2
@@ -153,6 +156,8 @@ def donate(slug: str) -> Response:
             " filled in is kept: please try again in a minute."
         )
         return _page(session, campaign, view, HTTPStatus.SERVICE_UNAVAILABLE)
+    # For whoever comes back without having paid; only this browser knows.
+    browser[_TYPED] = {"donation": donation.id, "name": wish.name, "email": wish.email}
     return cast("Response", redirect(address, code=HTTPStatus.SEE_OTHER))
 
 
@@ -268,7 +273,11 @@ def _amount_of_link(campaign: Campaign, amount: str) -> str:
 
 
 def _values_of(session: Session, campaign: Campaign, donation_id: str) -> MultiDict[str, str]:
-    """Return what a donor who came back had chosen; nothing that tells who it is."""
+    """Return what a donor who came back had chosen.
+
+    Who it is and what was said is filled in again only in the browser that sent the form: the
+    address may have been passed on.
+    """
     donation = find_donation(session, campaign, donation_id)
     if donation is None:
         return MultiDict()
@@ -278,6 +287,17 @@ def _values_of(session: Session, campaign: Campaign, donation_id: str) -> MultiD
         "source": donation.source or "",
         "slot": donation.slot or "",
     }
+    kept = browser.get(_TYPED) or {}
+    if kept.get("donation") == donation.id:
+        typed |= {
+            "name": kept.get("name") or "",
+            "email": kept.get("email") or "",
+            "message": donation.message or "",
+            # The form is one that was filled in: the box is as it was left.
+            "form_token": new_form_token(),
+        }
+        if donation.anonymous:
+            typed["anonymous"] = "1"
     return MultiDict(typed)
 
 

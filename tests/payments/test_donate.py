@@ -224,16 +224,6 @@ def test_retry_asks_for_the_very_same_session_however_late(
     assert client.post("/c/support-us/donate", data=fields_of(response)).status_code == 303
 
 
-def test_who_comes_back_unpaid_finds_the_amount_and_no_names(
-    client: FlaskClient, session: Session
-) -> None:
-    give_online(client, amount="1,234.50", name="Ann", email="ann@example.org")
-    (donation,) = donations(session)
-    fields = open_form(client, donation=donation.id)
-    assert fields["amount"] == "1234.50"
-    assert fields["name"] == fields["email"] == ""
-
-
 def test_page_lets_the_form_lead_to_stripe_and_nowhere_else(client: FlaskClient) -> None:
     policy = client.get("/c/support-us").headers["Content-Security-Policy"]
     assert "form-action 'self' https://checkout.stripe.com;" in policy
