@@ -297,7 +297,7 @@
       let pairs = shown.find((/** @type {Offer} */ one) => one.frequency === frequency).choices;
       // The server prints money as the campaign wants it: one of its labels shows how, and lends its place.
       const like = (face.marks[0]?.label || pairs[0][1]).split(/\d[\d.,]*/);
-      const own = this.amounts?.split(',').filter((one) => +one > 0).slice(0, 6);
+      const own = this.amounts?.split(',').filter((one) => +one > 0 && +one < 1e7).slice(0, 6);
       if (own?.[0]) pairs = own.map((one) => [+one, like.join((+one).toLocaleString(face.lang + '-u-nu-latn'))]);
       offer(sums, 'amount', face.amount, [...pairs, ['', face.other]], chosen(sums));
       const amount = chosen(sums);

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -82,14 +83,121 @@ def test_page_hears_of_it_and_may_prevent_it(open_article: OpenArticle, snippet:
     tab.evaluate(
         """() => document.addEventListener('donation-goal:donate', (event) => {
           event.preventDefault();
-          window.heard = event.detail.amount;
+          window.heard = event.detail;
         })"""
     )
     tab.get_by_label("50 $").check()
     before = tab.url
     tab.locator("donation-goal .donate").click()
-    assert tab.evaluate("window.heard") == "50"
+    heard = tab.evaluate("window.heard")
+    assert heard == {"url": address(tab), "amount": "50", "frequency": "once"}
     assert tab.url == before
+
+
+def test_page_that_does_not_prevent_it_lets_it_happen(
+    open_article: OpenArticle, snippet: str, tracker: Tracker
+) -> None:
+    tracker.pages["/c/support-us"] = Page("<!doctype html>the donate page")
+    tab = open_article(snippet)
+    tab.evaluate("document.addEventListener('donation-goal:donate', () => {})")
+    tab.locator("donation-goal .donate").click()
+    expect(tab.locator("body")).to_have_text("the donate page")
+
+
+def test_monthly_gift_takes_two_more_taps_and_has_amounts_of_its_own(
+    open_article: OpenArticle, snippet: str
+) -> None:
+    tab = open_article(snippet)
+    amounts = tab.locator("donation-goal .amount")
+    assert amounts.all_inner_texts() == ["10 $", "20 $", "50 $", "100 $", "Other"]
+    tab.get_by_label("Monthly").check()
+    assert amounts.all_inner_texts() == ["5 $", "10 $", "20 $", "50 $", "Other"]
+    tab.get_by_label("5 $", exact=True).check()
+    asked = query(address(tab))
+    assert (asked["amount"], asked["frequency"]) == (["5"], ["month"])
+
+
+def test_amount_that_both_offer_stays_chosen(open_article: OpenArticle, snippet: str) -> None:
+    tab = open_article(snippet)
+    tab.get_by_label("50 $").check()
+    tab.get_by_label("Monthly").check()
+    assert query(address(tab))["amount"] == ["50"]
+    tab.get_by_label("Once").check()
+    tab.get_by_label("100 $").check()
+    tab.get_by_label("Monthly").check()
+    assert "amount" not in query(address(tab))
+
+
+def test_no_amount_is_chosen_for_the_reader(open_article: OpenArticle, snippet: str) -> None:
+    tab = open_article(snippet)
+    expect(tab.locator("donation-goal .amounts :checked")).to_have_count(0)
+    assert query(address(tab)).keys() == {"frequency", "source"}
+
+
+@pytest.mark.parametrize(("frequencies", "asked"), [("once", "once"), ("month", "month")])
+def test_single_frequency_is_no_choice(
+    open_article: OpenArticle, snippet: str, tracker: Tracker, frequencies: str, asked: str
+) -> None:
+    tracker.say(frequencies=frequencies)
+    tab = open_article(snippet)
+    expect(tab.locator("donation-goal .often")).to_be_hidden()
+    assert query(address(tab))["frequency"] == [asked]
+
+
+@pytest.mark.parametrize(
+    ("said", "amounts", "labels"),
+    [
+        ({}, "3,2500,7.5", ["3 $", "2,500 $", "7.5 $"]),
+        ({"locale": "de", "money_format": None}, "3,2500", ["3 $", "2.500 $"]),
+        ({"tiers": ()}, "3,2500", ["3 $", "2,500 $"]),
+        ({"tiers": (), "money_format": None}, "3,2500", ["$3", "$2,500"]),
+        ({"locale": "ar"}, "1500", ["1,500 US$\u200e"]),
+        ({}, "1,2,3,4,5,6,7,8", ["1 $", "2 $", "3 $", "4 $", "5 $", "6 $"]),
+        ({}, "nine, -3, 0, ,1e400", ["10 $", "20 $", "50 $", "100 $"]),
+    ],
+)
+def test_page_offers_amounts_of_its_own_as_the_campaign_prints_money(
+    open_article: OpenArticle,
+    snippet: str,
+    tracker: Tracker,
+    said: dict[str, Any],
+    amounts: str,
+    labels: list[str],
+) -> None:
+    tracker.say(**said)
+    tab = open_article(snippet.replace("<donation-goal", f'<donation-goal amounts="{amounts}"'))
+    found = [text.strip() for text in tab.locator("donation-goal .amount").all_inner_texts()]
+    assert [text.replace("\xa0", " ") for text in found[:-1]] == labels
+
+
+def test_own_amount_goes_along_as_it_was_written(open_article: OpenArticle, snippet: str) -> None:
+    tab = open_article(snippet.replace("<donation-goal", '<donation-goal amounts="7.5, 2500"'))
+    tab.get_by_label("7.5 $").check()
+    assert query(address(tab))["amount"] == ["7.5"]
+    tab.get_by_label("2,500 $").check()
+    assert query(address(tab))["amount"] == ["2500"]
+
+
+def test_only_path_and_origin_of_the_article_go_along(
+    open_article: OpenArticle, snippet: str, paper: Site
+) -> None:
+    tab = open_article(snippet)
+    assert "utm" in tab.url
+    assert query(address(tab))["source"] == [f"{paper.origin}/article"]
+
+
+def test_article_that_a_script_changed_is_told_as_it_is_now(
+    open_article: OpenArticle, snippet: str, paper: Site
+) -> None:
+    tab = open_article(snippet)
+    tab.evaluate(
+        """() => {
+          document.addEventListener('donation-goal:donate', (event) => event.preventDefault());
+          history.pushState(null, '', '/next?page=2');
+        }"""
+    )
+    tab.locator("donation-goal .donate").click()
+    assert query(address(tab))["source"] == [f"{paper.origin}/next"]
 
 
 def test_page_hears_of_new_values(open_article: OpenArticle, snippet: str, page: Tab) -> None:

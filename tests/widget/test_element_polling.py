@@ -121,7 +121,7 @@ def test_month_turns_on_an_open_page_by_the_servers_clock(
     tab.clock.fast_forward(17_000)
     tab.wait_for_timeout(100)
     assert tracker.reads == 1
-    tab.clock.fast_forward(7_000)
+    tab.clock.fast_forward(12_000)
     expect(tab.locator("donation-goal .period")).to_have_text("JUNE 2021")
     expect(tab.locator("donation-goal .raised")).to_have_text("0 $")
 
@@ -132,5 +132,84 @@ def test_a_month_far_off_overflows_no_timer(
     tracker.say(ends_at="9999-01-01T00:00:00Z")
     tab = open_article(snippet)
     tab.clock.run_for(2_000)
+    tab.wait_for_timeout(100)
+    assert tracker.reads == 1
+
+
+def test_tracker_in_trouble_is_asked_less_and_less(
+    open_article: OpenArticle, snippet: str, tracker: Tracker
+) -> None:
+    tab = open_article(snippet)
+    tracker.fail()
+    asked = []
+    for _ in range(6):
+        tab.clock.fast_forward(59_000)
+        tab.wait_for_timeout(100)
+        asked.append(tracker.reads)
+    # After the first failure as always, then after two periods, then after three.
+    assert asked == [2, 3, 3, 4, 4, 4]
+
+
+def test_readers_who_come_and_go_do_not_hurry_a_tracker_in_trouble(
+    open_article: OpenArticle, snippet: str, tracker: Tracker
+) -> None:
+    tab = open_article(snippet)
+    tracker.fail()
+    for _ in range(2):
+        tab.clock.fast_forward(59_000)
+        tab.wait_for_timeout(100)
+    assert tracker.reads == 3
+    tab.clock.fast_forward(15_000)
+    tab.evaluate(HIDE, arg=True)
+    tab.evaluate(HIDE, arg=False)
+    tab.clock.run_for(50)
+    tab.wait_for_timeout(100)
+    assert tracker.reads == 3
+
+
+def test_recovered_tracker_is_asked_as_always(
+    open_article: OpenArticle, snippet: str, tracker: Tracker
+) -> None:
+    tab = open_article(snippet)
+    tracker.fail()
+    for _ in range(2):
+        tab.clock.fast_forward(59_000)
+        tab.wait_for_timeout(100)
+    tracker.say(raised=540)
+    tab.clock.fast_forward(118_000)
+    expect(tab.locator("donation-goal .raised")).to_have_text("540 $")
+    tracker.say(raised=560)
+    tab.clock.fast_forward(59_000)
+    expect(tab.locator("donation-goal .raised")).to_have_text("560 $")
+
+
+@pytest.mark.parametrize(("luck", "early", "late"), [(0.0, 19_000, 3_000), (0.99, 26_000, 3_500)])
+def test_open_pages_do_not_ask_in_one_moment_when_the_month_turns(
+    open_article: OpenArticle,
+    snippet: str,
+    tracker: Tracker,
+    page: Tab,
+    luck: float,
+    early: int,
+    late: int,
+) -> None:
+    page.add_init_script(f"Math.random = () => {luck}")
+    ends_at = datetime.now(UTC) + timedelta(seconds=20)
+    tracker.say(ends_at=ends_at.strftime("%Y-%m-%dT%H:%M:%SZ"))
+    tab = open_article(snippet)
+    tab.clock.fast_forward(early)
+    tab.wait_for_timeout(100)
+    assert tracker.reads == 1
+    tab.clock.fast_forward(late)
+    tab.wait_for_timeout(100)
+    assert tracker.reads == 2
+
+
+def test_month_that_is_over_and_not_yet_closed_is_asked_after_as_always(
+    open_article: OpenArticle, snippet: str, tracker: Tracker
+) -> None:
+    tracker.say(ends_at="2021-06-01T04:00:00Z")
+    tab = open_article(snippet)
+    tab.clock.fast_forward(45_000)
     tab.wait_for_timeout(100)
     assert tracker.reads == 1
