@@ -49,7 +49,7 @@ lock: .venv/.installed-dev ## Pin the newest versions of what requirements*.in n
 			$$name.in --output-file $$name.txt; \
 	done
 
-picture: setup ## Draw docs/images anew, from the demo article
+picture: setup ## Draw docs/images anew, from the demo article and the gallery
 	$(BIN)/python docs/draw_pictures.py
 
 clean: ## Remove what was made here, except instance/ and .env

@@ -1,4 +1,4 @@
-"""Draw docs/images/article.png: the demo article as a reader sees it, on 12 May 2021.
+"""Draw docs/images: the demo article as a reader sees it on 12 May 2021, and the bar's states.
 
 Run it by `make picture`, after a change of how the widget or the article looks.
 """
@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Browser, sync_playwright
 from werkzeug.serving import make_server
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -27,8 +27,11 @@ from ops.demo_data import make_demo  # noqa: E402
 from tests.conftest import browser_launch_options  # noqa: E402
 
 DAY = datetime(2021, 5, 12, 10, 11, 12, tzinfo=UTC)
+IMAGES = ROOT / "docs" / "images"
 PORT = 8473
 WIDTH, HEIGHT = 760, 1180
+# What the picture of the gallery shows: as much as says what the bar can do.
+STATES = ("usual", "far-over", "all-notes", "once", "dinar")
 
 
 @contextmanager
@@ -55,22 +58,38 @@ def site(folder: Path) -> Iterator[str]:
     server.shutdown()
 
 
+def draw_article(browser: Browser, address: str) -> Path:
+    """Draw the article, with the bar above its text."""
+    page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT}, device_scale_factor=1.5)
+    page.goto(f"{address}/demo/article")
+    page.locator("donation-goal .face .raised").first.wait_for()
+    page.screenshot(path=IMAGES / "article.png")
+    return IMAGES / "article.png"
+
+
+def draw_gallery(browser: Browser, address: str) -> Path:
+    """Draw some of the bar's states, as the element and the server show them."""
+    page = browser.new_page(viewport={"width": 1104, "height": 600})
+    page.goto(f"{address}/demo/gallery?width=320")
+    page.locator("donation-goal .face .raised").last.wait_for()
+    wanted = ", ".join(f"#{state}" for state in STATES)
+    others = page.locator(f"section:not(:has({wanted}))")
+    others.evaluate_all("(all) => all.forEach((one) => one.remove())")
+    page.screenshot(path=IMAGES / "gallery.png", full_page=True)
+    return IMAGES / "gallery.png"
+
+
 def main() -> None:
     """Draw the pictures."""
-    target = ROOT / "docs" / "images" / "article.png"
     with (
         tempfile.TemporaryDirectory() as folder,
         site(Path(folder)) as address,
         sync_playwright() as playwright,
         playwright.chromium.launch(**browser_launch_options()) as browser,
     ):
-        page = browser.new_page(
-            viewport={"width": WIDTH, "height": HEIGHT}, device_scale_factor=1.5
-        )
-        page.goto(f"{address}/demo/article")
-        page.locator("donation-goal .raised").first.wait_for()
-        page.screenshot(path=target)
-    sys.stdout.write(f"{target.relative_to(ROOT)}: {target.stat().st_size // 1024} KB\n")
+        for drawn in (draw_article(browser, address), draw_gallery(browser, address)):
+            size = drawn.stat().st_size // 1024
+            sys.stdout.write(f"{drawn.relative_to(ROOT)}: {size} KB\n")
 
 
 if __name__ == "__main__":
