@@ -19,7 +19,7 @@ from campaigns.face import Face, Mark
 LEAST_WIDTHS = (240, 320, 480, 640)
 _LABEL_PIXELS = 13  # what .8125em are
 _GAP_EM = 0.75
-_NARROW = frozenset(" .,'’·:;|!  ")
+_NARROW = frozenset(" .,'’·:;|!\u00a0\u202f")
 _CHECK_EM = 1.2
 
 

@@ -46,7 +46,7 @@ def test_the_bar_of_may_2021(article: Page) -> None:
 def test_the_button_leads_to_the_campaign_page(article: Page, site: str) -> None:
     bar = bars(article)[1]
     bar.get_by_role("radio", name="10 $", exact=True).check()
-    bar.get_by_role("link", name="Support us").click()
+    bar.get_by_role("link", name="Donate").click()
 
     article.wait_for_url(f"{site}/c/support-us?**")
     expect(article.get_by_label("Amount")).to_have_value("10")

@@ -220,7 +220,7 @@ def test_notes_and_latest_gifts_are_told_where_they_are_shown(
     expect(goal.locator(".notes")).to_have_text(
         "12 donors · 20 days left · 640 $ more expected from regular gifts"
     )
-    assert goal.locator(".gift").all_inner_texts() == ["<b>Ann gave 20 $", "Somebody gave 5 $"]
+    expect(goal.locator(".gift")).to_have_text(["<b>Ann gave 20 $", "Somebody gave 5 $"])
     assert ends_of(goal, ".expected") == ["23.2%"]
 
 
