@@ -109,7 +109,7 @@ def test_page_does_not_shift_as_the_picture_keeps_the_place(
     assert shift_of(snippet, width=width) < 0.01
 
 
-# Documented in docs/embedding.md: for what most campaigns show, and for all that may be shown.
+# What a page keeps free by its own stylesheet: for the usual, for all that may be shown, compact.
 USUAL = (
     "donation-goal { display: block; min-height: 164px }"
     "@media (width < 600px) { donation-goal { min-height: 258px } }"
@@ -139,7 +139,7 @@ EVERYTHING: dict[str, Any] = {
     [("", USUAL, {}), ("", ALL, EVERYTHING), (" compact", COMPACT, {})],
     ids=["usual", "all", "compact"],
 )
-def test_page_does_not_shift_where_it_keeps_the_documented_place(
+def test_page_does_not_shift_where_its_stylesheet_keeps_the_place(
     shift_of: Callable[..., float],
     tracker: Tracker,
     width: int,
