@@ -142,8 +142,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         port=options.smtp_port,
         data_size_limit=MAIL_BYTES_MAX,
     )
+    server = None
     try:
-        controller.start()
+        # The page first: a mail server that can't listen leaves nothing behind that way.
         server = make_server(
             options.host,
             options.port,
@@ -151,7 +152,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             threaded=True,
             request_handler=_QuietHandler,
         )
+        controller.start()
     except OSError as error:
+        if server is not None:
+            server.server_close()
+        controller.loop.close()
         sys.stderr.write(f"mail: Cannot listen: {error.strerror or error}.\n")
         return 1
     # Blocked in every thread and waited for below, as in the sandbox itself.
@@ -161,6 +166,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     sys.stdout.flush()
     signal.sigwait(STOP_SIGNALS)
     server.shutdown()
+    server.server_close()
     controller.stop()
     return 0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import signal
 import smtplib
@@ -96,3 +97,4 @@ def test_a_port_in_use_is_said_in_one_sentence(
 ) -> None:
     assert main(["--port", str(free_port()), "--smtp-port", str(catcher.port + 1)]) == 1
     assert capsys.readouterr().err.startswith("mail: Cannot listen")
+    gc.collect()  # what was left open would be told of here
