@@ -233,11 +233,21 @@ def known_donor(
     """Return the id of the donor with this address, making one where it is new."""
     if not email:
         return None
-    address = email.strip().lower()
+    address = normal_address(email)
     insert_if_absent(
         session, Donor, {"email": address, "name": name, "created_at": now}, unique=("email",)
     )
     return session.scalars(select(Donor.id).where(Donor.email == address)).one()
+
+
+def find_donor(session: Session, email: str) -> Donor | None:
+    """Return the donor with this address, however it is spelt, or None."""
+    return session.scalars(select(Donor).where(Donor.email == normal_address(email))).one_or_none()
+
+
+def normal_address(email: str) -> str:
+    """Return a mail address as donors are known by it: in small letters, without space around."""
+    return email.strip().lower()
 
 
 def new_donation_id() -> str:

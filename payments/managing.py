@@ -17,13 +17,12 @@ from sqlalchemy.orm import Session
 from campaigns.labels import money_label
 from campaigns.models import Campaign
 from core.outbox import Mail, post_mail
+from payments.donating import find_donor
 from payments.errors import LinkExpired
-from payments.models import Donor, Subscription
+from payments.models import OVER, Subscription
 
 LINK_TIME = timedelta(hours=1)
 _SALT = "manage"
-# Of Stripe's states, those from which nothing comes any more.
-_OVER = frozenset({"canceled", "incomplete_expired"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +45,7 @@ def post_link(
 
     The caller must not show the difference.
     """
-    donor = session.scalars(select(Donor).where(Donor.email == email.strip().lower())).one_or_none()
+    donor = find_donor(session, email)
     if donor is None or donor.email is None or not _subscriptions(session, donor.id):
         return False
     until = now + LINK_TIME
@@ -104,7 +103,7 @@ def _subscriptions(session: Session, donor_id: int) -> Sequence[tuple[Subscripti
     statement = (
         select(Subscription, Campaign)
         .join(Campaign, Campaign.id == Subscription.campaign_id)
-        .where(Subscription.donor_id == donor_id, Subscription.status.not_in(_OVER))
+        .where(Subscription.donor_id == donor_id, Subscription.status.not_in(OVER))
         .order_by(Subscription.id)
     )
     return [(row, campaign) for row, campaign in session.execute(statement)]

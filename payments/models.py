@@ -132,6 +132,10 @@ class Donation(Base):
     erased_at: Mapped[datetime | None]
 
 
+# Of Stripe's states of a subscription, those from which nothing comes any more.
+OVER = frozenset({"canceled", "incomplete_expired"})
+
+
 class Subscription(Base):
     """A recurring gift: where it stands at Stripe. Its money is in donations, one a payment."""
 

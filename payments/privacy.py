@@ -16,11 +16,13 @@ from sqlalchemy.orm import Session
 
 from campaigns.models import PublicName, Reference
 from core.outbox import OutboxMail, forget_old, forget_recipient
+from payments.donating import find_donor
 from payments.errors import DonorNotFound, NotErasableYet
 from payments.models import (
     ABANDONED,
     HAS_BODY,
     HAS_MESSAGE,
+    OVER,
     Donation,
     Donor,
     InboxEvent,
@@ -28,7 +30,6 @@ from payments.models import (
     Subscription,
 )
 
-_OVER = frozenset({"canceled", "incomplete_expired"})
 _WORKED = (InboxState.DONE, InboxState.UNHANDLED)
 _AT_ONCE = 500
 
@@ -111,7 +112,7 @@ def erase_donor(session: Session, email: str, *, now: datetime) -> Erased:
     """
     donor = _donor(session, email)
     subscriptions = _subscriptions(session, donor)
-    running = [row.stripe_id for row in subscriptions if row.status not in _OVER]
+    running = [row.stripe_id for row in subscriptions if row.status not in OVER]
     if running:
         raise NotErasableYet(
             f"This person still gives regularly. Cancel {', '.join(running)} at Stripe, wait for"
@@ -219,8 +220,7 @@ def _forget(donation: Donation, *, now: datetime) -> None:
 
 
 def _donor(session: Session, email: str) -> Donor:
-    address = email.strip().lower()
-    donor = session.scalars(select(Donor).where(Donor.email == address)).one_or_none()
+    donor = find_donor(session, email)
     if donor is None:
         raise DonorNotFound
     return donor

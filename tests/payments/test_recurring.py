@@ -175,3 +175,17 @@ def test_nothing_is_expected_of_what_will_not_come(
     books.gateway.change_subscription("sub_2", **changes)
     books.hear("sub_2")
     assert still_to_come(session, clock) == 0
+
+
+def test_nothing_is_expected_in_another_currency_than_the_bar_s(
+    books: Books, session: Session, clock: MovableClock
+) -> None:
+    checkout = books.donate(frequency="month")
+    books.gateway.subscribe(checkout)
+    books.hear(checkout)
+    with books.session() as own:
+        own.query(Subscription).update({"currency": "EUR"})
+        own.commit()
+    books.hear("sub_2")
+    clock.set(JUNE)
+    assert still_to_come(session, clock) == 0
