@@ -283,8 +283,8 @@ SEEDS = (
         "donors told apart by capitals",
         "Ada@ and ada@ are two people, and erasing one leaves the other",
         DONATING,
-        "address = email.strip().lower()",
-        "address = email.strip()",
+        "return email.strip().lower()",
+        "return email.strip()",
         "tests/payments/test_inbox.py",
     ),
     Seed(
