@@ -12,7 +12,6 @@ from whitenoise import WhiteNoise
 import ops.commands
 import ops.health
 import ops.models
-import payments.manage_routes
 import payments.models
 import payments.routes
 import widget.demo
@@ -59,7 +58,6 @@ def create_app(
     Alembic(app, metadatas=database.Base.metadata, run_mkdir=False)
     web.init_app(app)
     payments.routes.init_app(app, gateway)
-    payments.manage_routes.init_app(app)
     widget.routes.init_app(app)
     widget.images.init_app(app)
     widget.oembed.init_app(app)

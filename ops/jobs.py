@@ -23,10 +23,10 @@ from core.outbox import send_due
 from core.smtp import smtp_server
 from core.web import settings
 from ops.models import JobRun
+from payments.edge import current_gateway, open_session
 from payments.inbox import due_event_ids, work_event
 from payments.privacy import Retention, tidy
 from payments.reconcile import reconcile
-from payments.routes import current_gateway, open_session
 from payments.thanking import post_thanks
 
 log = logging.getLogger("goalpost.jobs")

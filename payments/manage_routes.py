@@ -5,7 +5,7 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import cast
 
-from flask import Blueprint, Flask, Response, current_app, redirect, render_template, request
+from flask import Blueprint, Response, current_app, redirect, render_template, request
 from flask_wtf import FlaskForm
 from wtforms import StringField
 from wtforms.validators import Email, InputRequired, Length
@@ -13,9 +13,9 @@ from wtforms.validators import Email, InputRequired, Length
 from core.clock import now
 from core.db import db, read_session
 from core.web import PAGE_POLICY, settings
+from payments.edge import current_gateway, limiter
 from payments.errors import GatewayRefused, GatewayUnavailable, PaymentsNotSetUp
 from payments.managing import customer_of, post_link, regular_gifts
-from payments.routes import current_gateway, limiter
 
 bp = Blueprint("manage", __name__, url_prefix="/manage")
 
@@ -31,11 +31,6 @@ class LinkForm(FlaskForm):  # type: ignore[misc] # Flask-WTF ships no types
             Email(message="This does not look like a mail address."),
         ],
     )
-
-
-def init_app(app: Flask) -> None:
-    """Give `app` the pages."""
-    app.register_blueprint(bp)
 
 
 @bp.after_request

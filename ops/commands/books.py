@@ -19,10 +19,10 @@ from core.web import settings
 from ops.commands.printing import PLAIN, sentences, table
 from payments import quarantine as held_money
 from payments.books import Occasion, apply_facts
+from payments.edge import current_gateway
 from payments.errors import PaymentsNotSetUp
 from payments.facts import gather_for_payment
 from payments.models import QuarantineState
-from payments.routes import current_gateway
 
 ledger = AppGroup("ledger", help="Check the books.")
 quarantine = AppGroup("quarantine", help="Decide about money that is not counted.")

@@ -18,13 +18,13 @@ from core.web import settings
 from ops import jobs
 from ops.commands.printing import PLAIN, sentences, table
 from payments.drift import find_drift
+from payments.edge import current_gateway, open_session
 from payments.errors import PaymentsNotSetUp
 from payments.facts import HANDLED
 from payments.gateway import Gateway
 from payments.inbox import list_events, retry_events
 from payments.models import InboxEvent, InboxState
 from payments.reconcile import reconcile
-from payments.routes import current_gateway, open_session
 
 inbox = AppGroup("inbox", help="See and retry Stripe's events.")
 stripe = AppGroup("stripe", help="Hold the books against Stripe.")

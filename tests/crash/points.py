@@ -17,9 +17,10 @@ from sqlalchemy import event
 from sqlalchemy.orm import Session
 
 import ops.jobs
+import payments.give_routes
 import payments.inbox
 import payments.reconcile
-import payments.routes
+import payments.webhook_routes
 from payments.stripe_gateway import StripeGateway
 
 # Where each point lies: in what only the web does, in the work on an event, which all do, and in
@@ -81,12 +82,13 @@ class Fuse:
 
 def install(fuse: Fuse) -> None:
     """Lay the fuse beside every point."""
-    routes, inbox, reconcile = payments.routes, payments.inbox, payments.reconcile
-    _after(routes, "start_donation", fuse, "donation written, not committed")
+    give, webhook = payments.give_routes, payments.webhook_routes
+    inbox, reconcile = payments.inbox, payments.reconcile
+    _after(give, "start_donation", fuse, "donation written, not committed")
     _before(StripeGateway, "create_checkout", fuse, "donation committed, Stripe not asked")
     _after(StripeGateway, "create_checkout", fuse, "session made, not committed")
-    _after(routes, "accept_event", fuse, "event accepted, not committed")
-    _before(routes, "_json", fuse, "event committed, not acknowledged")
+    _after(webhook, "accept_event", fuse, "event accepted, not committed")
+    _before(webhook, "_json", fuse, "event committed, not acknowledged")
     _before(inbox, "gather_for_event", fuse, "claimed, nothing fetched")
     _after(inbox, "gather_for_event", fuse, "fetched, nothing applied")
     _after(inbox, "apply_facts", fuse, "applied, not marked")

@@ -10,8 +10,9 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 import payments.inbox
-import payments.routes
+import payments.webhook_routes
 from payments.books import Occasion
+from payments.edge import open_session
 from payments.models import InboxState
 
 ACCEPTED_LATER_SECONDS = 0.3
@@ -19,7 +20,7 @@ ACCEPTED_LATER_SECONDS = 0.3
 
 def acknowledge_early() -> None:
     """Answer Stripe first and keep its event a little later."""
-    routes: Any = payments.routes
+    routes: Any = payments.webhook_routes
     keep = routes.in_transaction
 
     def later(open_session: Any, work: Any) -> bool:
@@ -34,7 +35,7 @@ def split_the_transaction() -> None:
     inbox: Any = payments.inbox
 
     def apply(session: Session, event_id: str, facts: Any, occasion: Occasion) -> None:
-        with payments.routes.open_session() as first:
+        with open_session() as first:
             inbox._mark(first, event_id, InboxState.DONE, "", now=occasion.now)  # noqa: SLF001 - what is broken on purpose
             first.commit()
         time.sleep(0.05)

@@ -11,7 +11,8 @@ EVENTS = "payments/stripe_events.py"
 GATEWAY = "payments/gateway.py"
 INBOX = "payments/inbox.py"
 OBJECTS = "payments/stripe_objects.py"
-ROUTES = "payments/routes.py"
+GIVE = "payments/give_routes.py"
+WEBHOOK = "payments/webhook_routes.py"
 SDK = "payments/stripe_gateway.py"
 SDK_TESTS = "tests/payments/test_stripe_gateway.py"
 WEBHOOK_TESTS = "tests/payments/test_webhook.py tests/payments/test_signatures.py"
@@ -22,7 +23,7 @@ SEEDS = (
     Seed(
         "early acknowledgement",
         "Stripe is told that we have an event that a crash then takes from us",
-        ROUTES,
+        WEBHOOK,
         "    is_new = in_transaction(open_session, lambda session:"
         " accept_event(session, event, now=now()))\n    response = _json(",
         "    is_new = True\n    response = _json(",
@@ -31,7 +32,7 @@ SEEDS = (
     Seed(
         "inbox that is not committed",
         "an acknowledged event is gone when the process dies",
-        ROUTES,
+        WEBHOOK,
         "    is_new = in_transaction(open_session, lambda session:"
         " accept_event(session, event, now=now()))\n",
         "    with open_session() as session:\n"
@@ -138,7 +139,7 @@ SEEDS = (
     Seed(
         "parsed body instead of the raw one",
         "what is verified is not what was signed",
-        ROUTES,
+        WEBHOOK,
         "body = request.get_data(cache=False)",
         "body = current_app.json.dumps(request.get_json(force=True)).encode()",
         DOOR_TESTS,
@@ -146,7 +147,7 @@ SEEDS = (
     Seed(
         "events of the other mode",
         "test payments are told to the live site",
-        ROUTES,
+        WEBHOOK,
         "if event.livemode != settings().livemode:",
         "if event.livemode and not settings().livemode:",
         f"{DOOR_TESTS} {INBOX_TESTS}",
@@ -242,7 +243,7 @@ SEEDS = (
     Seed(
         "donation written after Stripe hears of it",
         "killed between the two, a paid gift has no donation",
-        ROUTES,
+        GIVE,
         "    session.commit()  # before Stripe hears of it: from here a crash loses nothing\n",
         "",
         DONATE_TESTS,

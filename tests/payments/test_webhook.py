@@ -15,7 +15,7 @@ from campaigns.audit import verify_ledger
 from campaigns.models import Campaign, LedgerEntry, Period
 from core.clock import MovableClock
 from ops import jobs
-from payments import routes
+from payments import webhook_routes
 from payments.gateway import Refund
 from payments.models import Donation, InboxEvent, QuarantinedPayment
 from tests.conftest import MakeCampaign
@@ -102,8 +102,8 @@ def test_slow_stripe_takes_two_threads_and_no_more(
     session: Session,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(routes, "_at_work", threading.BoundedSemaphore(1))
-    with routes._at_work:  # noqa: SLF001 - as if a thread waited for Stripe
+    monkeypatch.setattr(webhook_routes, "_at_work", threading.BoundedSemaphore(1))
+    with webhook_routes._at_work:  # noqa: SLF001 - as if a thread waited for Stripe
         assert post(fake_gateway.event("payment_intent.succeeded", paid, id_="evt_a")) == 200
     assert inbox(session) == {"evt_a": "waiting"}
     with client.application.app_context():
