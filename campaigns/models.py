@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint, false, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from core.db import Base
@@ -75,6 +75,18 @@ class Campaign(Base):
     )
     # Origins, one a line, that may frame it; where there is none, every page may.
     hosts: Mapped[str | None] = mapped_column(String(2000))
+    # What the money is for, at length: Markdown of the publisher's, see `campaigns.story`.
+    story: Mapped[str] = mapped_column(String(20_000), default="", server_default=text("''"))
+    # What a payment costs, for donors who want to cover it: hundredths of a percent, and minor
+    # units on top. Null is what is usual in the currency; 0 and 0 offers nothing.
+    fee_rate_bp: Mapped[int | None]
+    fee_fixed_minor: Mapped[int | None]
+    # Who adds to what readers give in each period, how much of it, up to what sum, and whether it
+    # counts on the bar. A period keeps its own copy.
+    match_sponsor: Mapped[str | None] = mapped_column(String(120))
+    match_percent: Mapped[int | None]
+    match_most_minor: Mapped[int | None]
+    match_counts: Mapped[bool] = mapped_column(default=False, server_default=false())
     state: Mapped[str] = mapped_column(String(16), default=CampaignState.OPEN)
     created_at: Mapped[datetime]
 
@@ -121,6 +133,8 @@ class SuggestedAmount(Base):
     campaign_id: Mapped[int] = mapped_column(ForeignKey("campaigns.id"))
     frequency: Mapped[str] = mapped_column(String(8))
     amount_minor: Mapped[int]
+    # What it pays for, in the publisher's words.
+    note: Mapped[str | None] = mapped_column(String(200))
 
 
 class ExpectedGift(Base):
@@ -180,6 +194,13 @@ class Period(Base):
     # Gifts of which something is left after refunds and disputes, and the people behind them.
     donation_count: Mapped[int] = mapped_column(default=0, server_default="0")
     donor_count: Mapped[int] = mapped_column(default=0, server_default="0")
+    # What donors added to cover fees: its own kind of entry, in no bar.
+    cover_minor: Mapped[int] = mapped_column(default=0, server_default="0")
+    # The campaign's matching rule as it was in this period; see Campaign.
+    match_sponsor: Mapped[str | None] = mapped_column(String(120))
+    match_percent: Mapped[int | None]
+    match_most_minor: Mapped[int | None]
+    match_counts: Mapped[bool] = mapped_column(default=False, server_default=false())
     closed_at: Mapped[datetime | None]
     as_closed_minor: Mapped[int | None]
 
@@ -260,6 +281,9 @@ class Reference(Base):
     donor_key: Mapped[str] = mapped_column(String(255))
     stated_minor: Mapped[int] = mapped_column(default=0)
     posted_minor: Mapped[int] = mapped_column(default=0)
+    # Of a gift: what its donor added to cover the fees, as stated and as posted.
+    cover_stated_minor: Mapped[int] = mapped_column(default=0, server_default="0")
+    cover_posted_minor: Mapped[int] = mapped_column(default=0, server_default="0")
     entry_count: Mapped[int] = mapped_column(default=0)
     # Of a gift: how often it was stated. Tells whoever read it before asking Stripe whether
     # somebody who asked later was quicker.
@@ -296,6 +320,9 @@ class LedgerEntry(Base):
     period_id: Mapped[int] = mapped_column(ForeignKey("periods.id"))
     # Signed: what the entry adds to its period.
     amount_minor: Mapped[int]
+    # gift: counts on the bar. cover: what a donor added to cover the fees, and what of it went
+    # back; it does not.
+    kind: Mapped[str] = mapped_column(String(8), default="gift", server_default="gift")
     # When the gift was paid: decides the period. When we wrote it down: decides nothing.
     paid_at: Mapped[datetime]
     posted_at: Mapped[datetime]

@@ -4,21 +4,32 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from core.words import N_, Words
+
 
 class DomainError(Exception):
     """Something that a person asked for and can't have, in words that they may read.
 
     `code` is stable and for machines; `message` is one sentence for people and carries no
     internals. `field` names the form field or option that the sentence stands beside, if any.
+    A sentence that readers may see is marked for translation, with its blanks named:
+
+        raise Invalid(N_("The least is {amount}."), field="amount", amount=label)
     """
 
     code: ClassVar[str] = "invalid"
     hint: ClassVar[str] = ""
 
-    def __init__(self, message: str, *, field: str | None = None) -> None:
-        super().__init__(message)
-        self.message = message
+    def __init__(self, message: str, *, field: str | None = None, **blanks: str) -> None:
+        self.message = message.format(**blanks) if blanks else message
+        super().__init__(self.message)
         self.field = field
+        self._text, self._blanks = message, blanks
+
+    def told(self, words: Words) -> str:
+        """Return the sentence in the language of `words`; in English where it has no other."""
+        text = words.gettext(self._text)
+        return text.format(**self._blanks) if self._blanks else text
 
 
 class NotFound(DomainError):
@@ -43,4 +54,4 @@ class Unavailable(DomainError):
     """Something that we depend on does not answer; the same request may work later."""
 
     code = "unavailable"
-    hint = "Nothing was charged. Please try again in a minute."
+    hint = N_("Nothing was charged. Please try again in a minute.")

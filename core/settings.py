@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from email.utils import parseaddr
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from click import ClickException
@@ -54,6 +54,11 @@ class Settings(BaseSettings):
     secret_key: SecretStr = Field(
         description="Signs cookies and forms. Any long random text, kept secret.",
     )
+    site_name: str = Field(
+        default="Goalpost",
+        max_length=80,
+        description="Whose site it is: stands at the top of its pages.",
+    )
     base_url: str = Field(
         default="http://localhost:8000",
         description="The public address of this installation, without a slash at the end.",
@@ -68,6 +73,15 @@ class Settings(BaseSettings):
         description="Signs Stripe's events (`whsec_…`); several, comma-separated, while one"
         " is rotated.",
     )
+    stripe_publishable_key: str | None = Field(
+        default=None,
+        description="Stripe's public key (`pk_…`), for `CHECKOUT=embedded` only.",
+    )
+    checkout: Literal["hosted", "embedded"] = Field(
+        default="hosted",
+        description="Where donors pay: `hosted` on a page of Stripe's, `embedded` in a frame on a"
+        " page of this site.",
+    )
     stripe_api_base: str | None = Field(
         default=None,
         description="Another address that speaks Stripe's API: the sandbox.",
@@ -79,6 +93,32 @@ class Settings(BaseSettings):
     ratelimit_storage_uri: str = Field(
         default="memory://",
         description="Where limits are counted; with several processes a `redis://…` address.",
+    )
+    most_unfinished_campaign: int = Field(
+        default=60,
+        ge=5,
+        description="How many payments of one campaign may be begun and not finished within an"
+        " hour, beside four for each that was paid, until its form is guarded.",
+    )
+    most_unfinished_site: int = Field(
+        default=90,
+        ge=5,
+        description="The same, of all campaigns together.",
+    )
+    challenge: Literal["turnstile", "hcaptcha"] | None = Field(
+        default=None,
+        description="Who tells people from machines while a form is guarded: `turnstile` or"
+        " `hcaptcha`. Without it, a guarded form takes no gifts until it is calm.",
+    )
+    challenge_site_key: str | None = Field(
+        default=None, description="The public key that the challenge gave this site."
+    )
+    challenge_secret_key: SecretStr | None = Field(
+        default=None, description="Its secret key, by which answers are verified."
+    )
+    challenge_api_base: str | None = Field(
+        default=None,
+        description="Another address that speaks the challenge's API: the sandbox.",
     )
     mail_url: SecretStr | None = Field(
         default=None,
@@ -167,7 +207,7 @@ class Settings(BaseSettings):
                 raise ValueError("must be an address such as The Courier <support@example.org>")
         return value
 
-    @field_validator("base_url", "stripe_api_base")
+    @field_validator("base_url", "stripe_api_base", "challenge_api_base")
     @classmethod
     def _bare_origin(cls, value: str | None) -> str | None:
         if value is None:
@@ -199,6 +239,10 @@ class Settings(BaseSettings):
             problems.append("STRIPE_WEBHOOK_SECRET is set, but STRIPE_SECRET_KEY is missing")
         if self.stripe_api_base and not key:
             problems.append("STRIPE_API_BASE is set, but STRIPE_SECRET_KEY is missing")
+        if self.checkout == "embedded" and key and not self.stripe_publishable_key:
+            problems.append("CHECKOUT=embedded needs STRIPE_PUBLISHABLE_KEY")
+        if self.challenge and not (self.challenge_site_key and self.challenge_secret_key):
+            problems.append("CHALLENGE needs CHALLENGE_SITE_KEY and CHALLENGE_SECRET_KEY")
         if self.mail_url and not self.mail_from:
             problems.append("MAIL_URL is set, but MAIL_FROM is missing: say who mail comes from")
         if not self.secret_key.get_secret_value():
@@ -211,6 +255,8 @@ class Settings(BaseSettings):
         problems = []
         if self.stripe_api_base:
             problems.append("STRIPE_API_BASE is for the sandbox and can't go with a live key")
+        if self.challenge_api_base:
+            problems.append("CHALLENGE_API_BASE is for the sandbox and can't go with a live key")
         if urlsplit(self.base_url).scheme != "https":
             problems.append("BASE_URL must be an https:// address with a live key")
         if len(self.secret_key.get_secret_value()) < _LEAST_LIVE_SECRET:

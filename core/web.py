@@ -7,11 +7,13 @@ from typing import Any, cast
 from wsgiref.headers import Headers
 
 from flask import Flask, Response, current_app, jsonify, render_template, request
+from markupsafe import Markup
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
 from werkzeug.exceptions import HTTPException
 
 from core.errors import Conflict, DomainError, Invalid, NotFound, Unavailable
 from core.settings import Settings
+from core.words import N_, SOURCE_LANGUAGE, best_locale, direction_of, language_tag, words_of
 
 EXTENSION = "goalpost.settings"
 
@@ -22,13 +24,24 @@ _STATUS: tuple[tuple[type[DomainError], HTTPStatus], ...] = (
     (Invalid, HTTPStatus.UNPROCESSABLE_ENTITY),
 )
 _HINTS = {
-    HTTPStatus.NOT_FOUND: "Check the address, or ask the page that sent you here.",
-    HTTPStatus.BAD_REQUEST: "Go back, load the page anew, and try again.",
-    HTTPStatus.METHOD_NOT_ALLOWED: "Go back and use the page's own buttons.",
-    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "Go back and send less at once.",
-    HTTPStatus.TOO_MANY_REQUESTS: "Wait a few minutes, then try again.",
-    HTTPStatus.SERVICE_UNAVAILABLE: "Please try again in a minute.",
-    HTTPStatus.INTERNAL_SERVER_ERROR: "We have noted it. Please try again in a minute.",
+    HTTPStatus.NOT_FOUND: N_("Check the address, or ask the page that sent you here."),
+    HTTPStatus.BAD_REQUEST: N_("Go back, load the page anew, and try again."),
+    HTTPStatus.METHOD_NOT_ALLOWED: N_("Go back and use the page's own buttons."),
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: N_("Go back and send less at once."),
+    HTTPStatus.TOO_MANY_REQUESTS: N_("Wait a few minutes, then try again."),
+    HTTPStatus.SERVICE_UNAVAILABLE: N_("Please try again in a minute."),
+    HTTPStatus.INTERNAL_SERVER_ERROR: N_("We have noted it. Please try again in a minute."),
+}
+_TITLES = {
+    HTTPStatus.NOT_FOUND: N_("Nothing here"),
+    HTTPStatus.TOO_MANY_REQUESTS: N_("Too often"),
+    HTTPStatus.SERVICE_UNAVAILABLE: N_("Not just now"),
+}
+_MESSAGES = {
+    HTTPStatus.NOT_FOUND: N_("There is nothing at this address."),
+    HTTPStatus.TOO_MANY_REQUESTS: N_("That was too often in a short time."),
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: N_("That was more than we can take in."),
+    HTTPStatus.INTERNAL_SERVER_ERROR: N_("Something went wrong on our side."),
 }
 # What a database says of a wrong statement; all else it says of itself: locked, full, broken, gone.
 _OUR_MISTAKES = (DataError, IntegrityError, ProgrammingError)
@@ -44,6 +57,38 @@ PAGE_POLICY = (
 def settings() -> Settings:
     """Return the settings of the current application."""
     return cast("Settings", current_app.extensions[EXTENSION])
+
+
+def reader_locale(default: str) -> str:
+    """Return the language that the request wants: that of `?lang=`, then the browser's own.
+
+    It is one that is spoken, in the reader's own country's way of writing, else `default`. A form
+    says it in its address: a body that is too long, or signed, must not be read for it.
+    """
+    asked = request.args.get("lang", "").replace("_", "-")
+    wanted = [tag for tag, quality in request.accept_languages if quality > 0]
+    return best_locale([asked, *wanted], default)
+
+
+def render_page(template: str, *, locale: str, **values: object) -> str:
+    """Render one of our pages in a language.
+
+    Templates say `_("…")` and `ngettext("…", "…", count)`, and fill in blanks by `.format(…)`. A
+    text with markup in it is said by `said("… <a href={link}>…</a>", link=…)`, which escapes what
+    is filled in and is not for texts of others.
+    """
+    words = words_of(locale)
+    return render_template(
+        template,
+        _=words.gettext,
+        ngettext=words.ngettext,
+        said=lambda text, **blanks: Markup(words.gettext(text)).format(**blanks),  # noqa: S704 - our own texts; `format` escapes the rest
+        lang=language_tag(locale),
+        locale=locale,
+        direction=direction_of(locale),
+        site_name=settings().site_name,
+        **values,
+    )
 
 
 def init_app(app: Flask) -> None:
@@ -82,21 +127,16 @@ def _fill_headers(response: Response) -> Response:
 
 
 def _domain_error(error: DomainError) -> tuple[Response, int]:
-    return _answer(status_of(error), error.code, error.message, error.hint)
+    words = words_of(reader_locale(SOURCE_LANGUAGE))
+    return _answer(status_of(error), error.code, error.told(words), error.hint)
 
 
 def _http_error(error: HTTPException) -> Response | tuple[Response, int]:
     if error.code is None or error.response is not None:  # a redirect, or an answer made elsewhere
         return cast("Response", error.get_response())
     status = HTTPStatus(error.code)
-    messages = {
-        HTTPStatus.NOT_FOUND: "There is nothing at this address.",
-        HTTPStatus.TOO_MANY_REQUESTS: "That was too often in a short time.",
-        HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "That was more than we can take in.",
-        HTTPStatus.INTERNAL_SERVER_ERROR: "Something went wrong on our side.",
-    }
     answer, code = _answer(
-        status, status.name.lower(), messages.get(status, f"{status.phrase}."), ""
+        status, status.name.lower(), _MESSAGES.get(status, f"{status.phrase}."), ""
     )
     for name, value in error.get_headers():
         if name in {"Allow", "Retry-After"}:
@@ -109,22 +149,31 @@ def _database_error(error: DBAPIError) -> tuple[Response, int]:
         raise error
     current_app.logger.error("the database does not answer: %s", error.orig)
     return _answer(
-        HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", "We can't reach our books just now.", ""
+        HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", N_("We can't reach our books just now."), ""
     )
 
 
 def _answer(status: HTTPStatus, code: str, message: str, hint: str) -> tuple[Response, int]:
+    """Answer in the reader's language; a message that is told already stays as it is."""
+    locale = reader_locale(SOURCE_LANGUAGE)
+    words = words_of(locale)
+    message = words.gettext(message)
     hint = hint or _HINTS.get(status, "")
+    hint = words.gettext(hint) if hint else ""  # gettext's answer to nothing is the file's head
     answer: Any
     if _wants_json():
         answer = jsonify(error={"code": code, "message": message, "hint": hint})
         answer.headers["Access-Control-Allow-Origin"] = "*"
     else:
-        answer = current_app.make_response(
-            render_template(
-                "error.html", status=status.value, title=status.phrase, message=message, hint=hint
-            )
+        page = render_page(
+            "error.html",
+            locale=locale,
+            status=status.value,
+            title=words.gettext(_TITLES.get(status, N_("This did not work"))),
+            message=message,
+            hint=hint,
         )
+        answer = current_app.make_response(page)
     if status is HTTPStatus.SERVICE_UNAVAILABLE:
         answer.headers["Retry-After"] = "60"
     return answer, status.value

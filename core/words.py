@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import gettext
 import io
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
-from babel import Locale
+from babel import Locale, UnknownLocaleError
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 
 FOLDER = Path(__file__).resolve().parent.parent / "translations"
 SOURCE_LANGUAGE = "en"
+_MOST_TAG_CHARACTERS = 35  # https://www.rfc-editor.org/rfc/rfc5646#section-4.4.1
 
 Words = gettext.NullTranslations
 
@@ -33,6 +35,28 @@ def words_of(locale: str) -> Words:
     language = locale.partition("_")[0]
     spoken = languages()
     return _load(next((name for name in (locale, language) if name in spoken), SOURCE_LANGUAGE))
+
+
+def N_(text: str) -> str:  # noqa: N802 - gettext's own name for it
+    """Mark a text that is translated later, where it is shown, and return it as it is."""
+    return text
+
+
+def best_locale(accepted: Iterable[str], default: str) -> str:
+    """Return the first of a reader's locales whose language is spoken, else `default`.
+
+    `accepted` are BCP 47 tags as browsers send them (`de-CH`), the most wanted first. A locale
+    keeps its country: its numbers and dates are written in its own way.
+    """
+    spoken = {name.partition("_")[0] for name in languages()}
+    for tag in accepted:
+        if tag.partition("-")[0].lower() not in spoken:
+            continue
+        try:
+            return str(Locale.parse(tag[:_MOST_TAG_CHARACTERS], sep="-"))
+        except (UnknownLocaleError, ValueError):
+            continue
+    return default
 
 
 def direction_of(locale: str) -> str:

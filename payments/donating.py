@@ -41,6 +41,13 @@ class Wish:
     name: str | None = None
     anonymous: bool = False
     message: str | None = None
+    # What the donor adds to cover the fees, in minor units.
+    cover_minor: int = 0
+    dedication: str | None = None
+    # The words beside the box that the donor ticked, None where it was left empty.
+    consent_text: str | None = None
+    # The language in which the form was read.
+    locale: str | None = None
     source: str | None = None
     slot: str | None = None
 
@@ -59,10 +66,13 @@ def start_donation(session: Session, campaign: Campaign, wish: Wish, *, now: dat
     if campaign.state != CampaignState.OPEN:
         raise CampaignNotOpen(f"“{campaign.title}” takes no gifts at the moment.")
     least, most = gift_bounds_minor(campaign)
-    if not least <= wish.amount_minor <= most:
+    if not (least <= wish.amount_minor <= most and 0 <= wish.cover_minor <= wish.amount_minor):
         raise Invalid("The amount is out of bounds.", field="amount")
-    choices = (wish.amount_minor, wish.frequency, wish.email, wish.name, wish.anonymous)
-    told = repr((campaign.id, wish.form_token, choices, wish.message))
+    choices = (
+        wish.amount_minor, wish.cover_minor, wish.frequency, wish.email, wish.name, wish.anonymous,
+        wish.message, wish.dedication, wish.consent_text,
+    )  # fmt: skip
+    told = repr((campaign.id, wish.form_token, choices))
     form_key = hashlib.sha256(told.encode()).hexdigest()
     values = {
         "id": new_donation_id(),
@@ -79,6 +89,11 @@ def start_donation(session: Session, campaign: Campaign, wish: Wish, *, now: dat
         "anonymous": wish.anonymous,
         "public_name": None if wish.anonymous else wish.name,
         "message": wish.message,
+        "cover_minor": wish.cover_minor,
+        "dedication": wish.dedication,
+        "consent_text": wish.consent_text,
+        "consented_at": now if wish.consent_text else None,
+        "locale": wish.locale,
     }
     insert_if_absent(session, Donation, values, unique=("form_key",))
     return session.scalars(select(Donation).where(Donation.form_key == form_key)).one()
@@ -107,7 +122,12 @@ def mark_failed(session: Session, donation_id: str) -> None:
 
 
 def checkout_request(
-    campaign: Campaign, donation: Donation, *, email: str | None, base_url: str
+    campaign: Campaign,
+    donation: Donation,
+    *,
+    email: str | None,
+    base_url: str,
+    customer_id: str | None = None,
 ) -> CheckoutRequest:
     """Return what Stripe is to be asked for; the same donation always gives the same request."""
     page = f"{base_url}/c/{campaign.slug}"
@@ -116,9 +136,12 @@ def checkout_request(
         campaign_slug=campaign.slug,
         label=campaign.title,
         amount_minor=donation.amount_minor,
+        cover_minor=donation.cover_minor,
         currency=donation.currency,
         frequency=cast("Frequency", donation.frequency),
         email=email,
+        customer_id=customer_id,
+        locale=donation.locale or campaign.locale,
         success_url=f"{page}/thanks?donation={donation.id}",
         cancel_url=f"{page}?donation={donation.id}",
         expires_at=donation.created_at + CHECKOUT_TIME,

@@ -28,6 +28,9 @@ class CheckoutRequest:
     currency: str
     frequency: Frequency
     email: str | None
+    cover_minor: int = 0  # what is paid on top, to cover the fees
+    customer_id: str | None = None  # of somebody who gives regularly already
+    locale: str = "en"  # the donor's language, as Babel writes it
     success_url: str
     cancel_url: str
     expires_at: datetime

@@ -12,10 +12,11 @@ from core.db import Base
 
 # What the partial indices hold. Whoever asks by one of them says it in these very words: SQLite
 # can't tell that a bound value means the same.
-HAS_MESSAGE = "message IS NOT NULL"
+HAS_WORDS = "(message IS NOT NULL OR dedication IS NOT NULL)"
 ABANDONED = (
     "state IN ('pending', 'expired', 'failed')"
-    " AND (donor_id IS NOT NULL OR public_name IS NOT NULL OR message IS NOT NULL)"
+    " AND (donor_id IS NOT NULL OR public_name IS NOT NULL OR message IS NOT NULL"
+    " OR dedication IS NOT NULL)"
 )
 HAS_BODY = "length(body) > 0"
 UNTHANKED = "thanked_at IS NULL AND state = 'paid' AND donor_id IS NOT NULL"
@@ -50,6 +51,8 @@ class Donor(Base):
     # In small letters; the same person is known by it from gift to gift.
     email: Mapped[str | None] = mapped_column(String(254), unique=True)
     name: Mapped[str | None] = mapped_column(String(120))
+    # Stripe's customer, once there is one: one a donor, however many regular gifts.
+    customer_id: Mapped[str | None] = mapped_column(String(255))
     created_at: Mapped[datetime]
 
 
@@ -74,10 +77,10 @@ class Donation(Base):
         Index("ix_donations_donor_id", "donor_id"),
         # What is kept for a time: found without going through the rest.
         Index(
-            "ix_donations_created_at_message",
+            "ix_donations_created_at_words",
             "created_at",
-            sqlite_where=text(HAS_MESSAGE),
-            postgresql_where=text(HAS_MESSAGE),
+            sqlite_where=text(HAS_WORDS),
+            postgresql_where=text(HAS_WORDS),
         ),
         Index(
             "ix_donations_created_at_abandoned",
@@ -101,6 +104,8 @@ class Donation(Base):
     # The reference that its money has in the ledger, once there is one.
     reference: Mapped[str | None] = mapped_column(String(255), unique=True)
     amount_minor: Mapped[int]
+    # What the donor adds to cover the fees; the card is charged both.
+    cover_minor: Mapped[int] = mapped_column(default=0, server_default="0")
     currency: Mapped[str] = mapped_column(String(3))
     # once, month, year: what was asked for. Each later payment of a subscription is a donation
     # of its own, asked for once.
@@ -128,6 +133,13 @@ class Donation(Base):
     # The name that this gift may be shown with; null unless the donor wanted that.
     public_name: Mapped[str | None] = mapped_column(String(120))
     message: Mapped[str | None] = mapped_column(String(500))
+    # In whose honour or memory it is given.
+    dedication: Mapped[str | None] = mapped_column(String(200))
+    # The words that the donor agreed to by ticking a box, and when; null where it was left empty.
+    consent_text: Mapped[str | None] = mapped_column(String(300))
+    consented_at: Mapped[datetime | None]
+    # The language that the donor read the form in, as Babel writes it.
+    locale: Mapped[str | None] = mapped_column(String(16))
     # When its donor was erased: nobody is learned from its payments any more.
     erased_at: Mapped[datetime | None]
 

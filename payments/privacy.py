@@ -21,7 +21,7 @@ from payments.errors import DonorNotFound, NotErasableYet
 from payments.models import (
     ABANDONED,
     HAS_BODY,
-    HAS_MESSAGE,
+    HAS_WORDS,
     OVER,
     Donation,
     Donor,
@@ -58,12 +58,18 @@ def export_donor(session: Session, email: str) -> dict[str, Any]:
     """Return all that is held on the person of this address; raise DonorNotFound."""
     donor = _donor(session, email)
     return {
-        "donor": {"email": donor.email, "name": donor.name, "since": _text(donor.created_at)},
+        "donor": {
+            "email": donor.email,
+            "name": donor.name,
+            "since": _text(donor.created_at),
+            "stripe_customer": donor.customer_id,
+        },
         "donations": [
             {
                 "id": donation.id,
                 "state": donation.state,
                 "amount_minor": donation.amount_minor,
+                "cover_minor": donation.cover_minor,
                 "currency": donation.currency,
                 "frequency": donation.frequency,
                 "created_at": _text(donation.created_at),
@@ -74,6 +80,10 @@ def export_donor(session: Session, email: str) -> dict[str, Any]:
                 "anonymous": donation.anonymous,
                 "public_name": donation.public_name,
                 "message": donation.message,
+                "dedication": donation.dedication,
+                "consented_to": donation.consent_text,
+                "consented_at": _text(donation.consented_at),
+                "language": donation.locale,
                 "note": donation.note,
             }
             for donation in _donations(session, donor)
@@ -141,7 +151,7 @@ def erase_donor(session: Session, email: str, *, now: datetime) -> Erased:
         row.donor_id = None
     # The row stays, empty: its number stands in the ledger as an opaque key, and SQLite would give
     # the number of a deleted row to the next person.
-    donor.email = donor.name = None
+    donor.email = donor.name = donor.customer_id = None
     session.flush()
     return Erased(
         donations=len(donations),
@@ -160,9 +170,9 @@ def tidy(session: Session, retention: Retention, *, now: datetime) -> int:
         _clear(
             session,
             Donation,
-            text(HAS_MESSAGE),
+            text(HAS_WORDS),
             Donation.created_at < now - retention.messages,
-            values={"message": None},
+            values={"message": None, "dedication": None},
         )
         + _forget_abandoned(session, now - retention.abandoned)
         + _clear(
@@ -198,7 +208,7 @@ def _forget_abandoned(session: Session, before: datetime) -> int:
     session.execute(
         update(Donation)
         .where(Donation.id.in_([row.id for row in due]))
-        .values(donor_id=None, public_name=None, message=None)
+        .values(donor_id=None, public_name=None, message=None, dedication=None)
     )
     used = or_(
         select(Donation.id).where(Donation.donor_id == Donor.id).exists(),
@@ -212,7 +222,8 @@ def _forget_abandoned(session: Session, before: datetime) -> int:
 
 def _forget(donation: Donation, *, now: datetime) -> None:
     donation.donor_id = None
-    donation.message = None
+    donation.message = donation.dedication = None
+    donation.consent_text = donation.consented_at = donation.locale = None
     donation.public_name = None
     donation.anonymous = True
     # So that a refund which Stripe tells of next year does not bring the person back.

@@ -15,9 +15,14 @@ from core.words import FOLDER, direction_of, language_tag, languages, words_of
 
 ROOT = FOLDER.parent
 # Where a text stands in the calls that say one.
-SAYING = {"gettext": None, "ngettext": (1, 2), "_say": (2,), "_count": (3, 4), "_": None}
-METHODS = [("campaigns/**.py", "python"), ("payments/**.py", "python"), ("widget/**.py", "python"),
-           ("templates/**.html", "jinja2"), ("templates/**.txt", "jinja2")]  # fmt: skip
+SAYING = {
+    "gettext": None, "ngettext": (1, 2), "_say": (2,), "_count": (3, 4),
+    "_": None, "N_": None, "said": None,
+}  # fmt: skip
+METHODS = [
+    *((f"{package}/**.py", "python") for package in ("core", "campaigns", "payments", "widget")),
+    *((f"templates/**.{ending}", "jinja2") for ending in ("html", "txt")),
+]
 LANGUAGES = [name for name in languages() if name != "en"]
 BLANK = re.compile(r"\{[a-z]+\}")
 
