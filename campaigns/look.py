@@ -154,6 +154,18 @@ def suggested_minor(campaign: Campaign, frequency: Frequency) -> tuple[int, ...]
     return tuple(major * scale for major in _SUGGESTED_MAJOR[frequency])
 
 
+def suggestion_note(campaign: Campaign, frequency: str, amount_minor: int) -> str | None:
+    """Return what the publisher says that an amount pays for, None where they say nothing."""
+    return next(
+        (
+            suggested.note
+            for suggested in campaign.suggestions
+            if (suggested.frequency, suggested.amount_minor) == (frequency, amount_minor)
+        ),
+        None,
+    )
+
+
 def allowed_hosts(campaign: Campaign) -> tuple[str, ...]:
     """Return the origins that may frame the campaign; empty where all may."""
     return tuple((campaign.hosts or "").split())

@@ -87,6 +87,11 @@ def least_charge_minor(currency: str) -> int:
     return _LEAST_CHARGE_MINOR.get(currency, 10 ** exponent(currency))
 
 
+def charge_step_minor(currency: str) -> int:
+    """Return the step, in minor units, in whose multiples alone Stripe charges `currency`."""
+    return _STEPS_MINOR.get(currency, 1)
+
+
 def to_major(amount_minor: int, currency: str) -> Decimal:
     """Return `amount_minor` in whole units of `currency`, exactly."""
     return Decimal(amount_minor).scaleb(-exponent(currency))
@@ -180,7 +185,7 @@ def parse_amount(text: str, currency: str, *, locale: str) -> int:
     if len(fraction) > exponent(currency):
         raise Invalid(f"{currency} has no such small unit. Use fewer digits.", field="amount")
     amount_minor = int(whole + fraction.ljust(exponent(currency), "0"))
-    if amount_minor % _STEPS_MINOR.get(currency, 1):
+    if amount_minor % charge_step_minor(currency):
         raise Invalid(f"{currency} has no such small unit. Use fewer digits.", field="amount")
     return amount_minor
 
