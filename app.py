@@ -18,6 +18,7 @@ import widget.demo
 import widget.images
 import widget.oembed
 import widget.routes
+import widget.sharing
 import widget.snapshots
 from core import clock as clocks
 from core import db as database
@@ -61,6 +62,7 @@ def create_app(
     widget.routes.init_app(app)
     widget.images.init_app(app)
     widget.oembed.init_app(app)
+    widget.sharing.init_app(app)
     widget.demo.init_app(app)
     ops.health.init_app(app)
     ops.commands.init_app(app)

@@ -89,10 +89,14 @@ _Label = tuple[Line, str]  # and its colour
 
 def plan_image(face: Face) -> list[Shape]:
     """Return what is drawn of a face, and where."""
-    shapes = _lay_out(face)
+    return in_direction(face, _lay_out(face))
+
+
+def in_direction(face: Face, shapes: Sequence[Shape]) -> list[Shape]:
+    """Return a plan from left to right as the face's language has it."""
     if face.direction == "rtl":
-        shapes = [replace(shape, left=WIDTH - shape.left - shape.width) for shape in shapes]
-    return shapes
+        return [replace(shape, left=WIDTH - shape.left - shape.width) for shape in shapes]
+    return list(shapes)
 
 
 def is_legible(face: Face) -> bool:

@@ -37,7 +37,7 @@ def _for_other_pages(response: Response) -> Response:
 @bp.get("/c/<slug>.svg")
 def image_svg(slug: str) -> Response:
     """Serve the picture as SVG; `auto` follows the reader's system, and is for pages that do."""
-    face = _drawable_face(slug)
+    face = drawable_face(slug)
     # Browsers ask the system and not the page around the picture: most papers stay light.
     asked = request.args.get("theme", "")
     theme = asked if asked in {"auto", "dark"} else "light"
@@ -46,28 +46,29 @@ def image_svg(slug: str) -> Response:
     policy = f"default-src 'none'; style-src '{style.integrity}'; frame-ancestors 'none'; sandbox"
     svg = draw_svg(face, theme)
     response = current_app.response_class(svg, mimetype="image/svg+xml")
-    return _told(response, tag=make_asset(svg).digest, slug=slug, policy=policy)
+    return told(response, tag=make_asset(svg).digest, slug=slug, policy=policy)
 
 
 @bp.get("/c/<slug>.png")
 def image_png(slug: str) -> Response:
     """Serve the picture as pixels, on light paper unless dark is asked for."""
-    face = _drawable_face(slug)
+    face = drawable_face(slug)
     is_dark = request.args.get("theme") == "dark"
     svg = draw_svg(face, "dark" if is_dark else "light")
     png = make_png(svg, dark_colours(face) if is_dark else light_colours(face))
     response = current_app.response_class(png, mimetype="image/png")
-    return _told(response, tag=make_asset(svg).digest, slug=slug, policy="default-src 'none'")
+    return told(response, tag=make_asset(svg).digest, slug=slug, policy="default-src 'none'")
 
 
-def _drawable_face(slug: str) -> Face:
+def drawable_face(slug: str) -> Face:
     """Return the face in the language asked for, or in English where we lack that one's letters."""
     read = partial(read_face, read_session(), slug, now=now(), base_url=settings().base_url)
     face = read(locale=asked_locale())
     return face if is_legible(face) else read(locale=SOURCE_LANGUAGE)
 
 
-def _told(response: Response, *, tag: str, slug: str, policy: str) -> Response:
+def told(response: Response, *, tag: str, slug: str, policy: str) -> Response:
+    """Give a picture of a campaign its headers; `tag` names what is drawn."""
     response.headers["Cache-Control"] = _CACHED
     response.headers["Surrogate-Key"] = f"campaign-{slug}"
     response.headers["Content-Security-Policy"] = policy

@@ -38,7 +38,9 @@ PARAMETERS = frozenset(
 )
 
 _FACES = re.compile(
-    r"/(?:api/v1/campaigns|embed)/[\w./-]{1,100}|/c/[\w.-]{1,100}\.(?:svg|png)|/oembed", re.ASCII
+    r"/(?:api/v1/campaigns|embed)/[\w./-]{1,100}|/c/[\w.-]{1,100}\.(?:svg|png)"
+    r"|/c/[\w-]{1,100}/(?:card\.png|qr\.svg|qr\.png)|/oembed",
+    re.ASCII,
 )
 _READING = frozenset({"GET", "HEAD"})
 _SERVER_ERROR = "5"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from html import escape
 
@@ -62,18 +63,23 @@ def style_of(face: Face, theme: str) -> str:
 
 def draw_svg(face: Face, theme: str) -> str:
     """Return the face as a picture in SVG, with its words for those who can't see it."""
-    shapes = "".join(map(_element, plan_image(face)))
+    return write_svg(face, theme, plan_image(face), width=WIDTH, height=HEIGHT)
+
+
+def write_svg(face: Face, theme: str, plan: Iterable[Shape], *, width: int, height: int) -> str:
+    """Write down a planned picture of a face; `width` and `height` are in pixels."""
+    shapes = "".join(map(_element, plan))
     said = " · ".join(filter(None, [face.value_text, face.status, *face.notes]))
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{HEIGHT}"'
-        f' viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-labelledby="t d"'
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}"'
+        f' viewBox="0 0 {width} {height}" role="img" aria-labelledby="t d"'
         f' xml:lang="{_xml(face.lang)}">'
         f'<title id="t">{_xml(face.bar_label)}</title><desc id="d">{_xml(said)}</desc>'
         f"<style>{style_of(face, theme)}</style>"
         '<defs><pattern id="h" width="4" height="4" patternUnits="userSpaceOnUse">'
         '<path class="accent" d="M0 0h2v4h-2z"/></pattern></defs>'
-        f'<rect class="edge" width="{WIDTH}" height="{HEIGHT}"/>'
-        f'<rect class="paper" x="1" y="1" width="{WIDTH - 2}" height="{HEIGHT - 2}"/>'
+        f'<rect class="edge" width="{width}" height="{height}"/>'
+        f'<rect class="paper" x="1" y="1" width="{width - 2}" height="{height - 2}"/>'
         f"{shapes}</svg>"
     )
 
