@@ -24,6 +24,7 @@ from babel.numbers import (
 )
 
 from core.errors import Invalid
+from core.words import N_
 
 _DEFAULT_EXPONENT = 2
 _EXPONENTS: Mapping[str, int] = MappingProxyType(
@@ -52,6 +53,7 @@ MOST_CHARGE_MINOR = 99_999_999
 MOST_MINOR = 999_999_999_999
 
 _DIGIT_ZERO = {"arab": "٠", "arabext": "۰", "deva": "०", "beng": "০"}
+_ARABIC_ZEROS = (_DIGIT_ZERO["arab"], _DIGIT_ZERO["arabext"])
 _SPACES = re.compile(r"[\s  ]")
 _MOST_CHARACTERS = 40
 _DECIMALS = re.compile(r"0\.0+")
@@ -164,10 +166,10 @@ def parse_amount(text: str, currency: str, *, locale: str) -> int:
     """
     typed = text.strip()
     if not typed:
-        raise Invalid("Enter an amount.", field="amount")
+        raise Invalid(N_("Enter an amount."), field="amount")
     number = _strip_currency(typed, currency, locale)
     if number.startswith(("-", "−")) and number[1:].strip()[:1].isdigit():
-        raise Invalid("The amount must be more than zero.", field="amount")
+        raise Invalid(N_("The amount must be more than zero."), field="amount")
     decimal_mark, group_mark = get_decimal_symbol(locale), get_group_symbol(locale)
     match = _number_shape(decimal_mark, group_mark).fullmatch(_ascii_digits(number, locale))
     if match is None or len(typed) > _MOST_CHARACTERS:
@@ -175,18 +177,20 @@ def parse_amount(text: str, currency: str, *, locale: str) -> int:
         if exponent(currency) == 0:
             example = "2000"
         raise Invalid(
-            f"“{typed[:_MOST_CHARACTERS]}” is not an amount that we can read. Write it as"
-            f" {example}.",
+            N_("“{typed}” is not an amount that we can read. Write it as {example}."),
             field="amount",
+            typed=typed[:_MOST_CHARACTERS],
+            example=example,
         )
     whole = re.sub(r"\D", "", match["whole"], flags=re.ASCII)
     # Zeros count, too: `2.500` is no amount of cents but a German's two and a half thousand.
     fraction = match["fraction"] or ""
+    small = N_("{currency} has no such small unit. Use fewer digits.")
     if len(fraction) > exponent(currency):
-        raise Invalid(f"{currency} has no such small unit. Use fewer digits.", field="amount")
+        raise Invalid(small, field="amount", currency=currency)
     amount_minor = int(whole + fraction.ljust(exponent(currency), "0"))
     if amount_minor % charge_step_minor(currency):
-        raise Invalid(f"{currency} has no such small unit. Use fewer digits.", field="amount")
+        raise Invalid(small, field="amount", currency=currency)
     return amount_minor
 
 
@@ -209,10 +213,17 @@ def _strip_currency(typed: str, currency: str, locale: str) -> str:
 
 
 def _ascii_digits(number: str, locale: str) -> str:
-    zero = _DIGIT_ZERO.get(Locale.parse(locale).default_numbering_system)
+    """Return a number with the digits and marks of its language's own script as ASCII has them.
+
+    Arabic is typed in either script, whichever its country prints: hence the native digits.
+    """
+    zero = _DIGIT_ZERO.get(Locale.parse(locale).other_numbering_systems.get("native", ""))
     if zero is None:
         return number
-    return number.translate({ord(zero) + digit: str(digit) for digit in range(10)})
+    table = {ord(zero) + digit: str(digit) for digit in range(10)}
+    if zero in _ARABIC_ZEROS:
+        table |= {ord("٫"): get_decimal_symbol(locale), ord("٬"): get_group_symbol(locale)}
+    return number.translate(table)
 
 
 def _number_shape(decimal_mark: str, group_mark: str) -> re.Pattern[str]:
