@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo, available_timezones
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.cadence import Cadence, Rhythm, Span, checked_key
+from core.errors import Invalid
+
+MICROSECOND = timedelta(microseconds=1)
+MONTHLY = Cadence()
+FROM_THE_15TH = Cadence(day=15)
+FROM_THE_31ST = Cadence(day=31)
+QUARTERLY = Cadence(Rhythm.QUARTER)
+YEARLY = Cadence(Rhythm.YEAR)
+# The tax year of the United Kingdom.
+FROM_APRIL_6 = Cadence(Rhythm.YEAR, day=6, month=4)
+CADENCES = (MONTHLY, FROM_THE_15TH, FROM_THE_31ST, QUARTERLY, YEARLY, FROM_APRIL_6,
+            Cadence(Rhythm.QUARTER, day=30, month=2))  # fmt: skip
+ZONES = sorted(available_timezones())
+
+
+def spans(cadence: Cadence, first: date, end: date) -> list[Span]:
+    found = [cadence.span_on(first)]
+    while found[-1].end_day < end:
+        found.append(cadence.after(found[-1]))
+    return found
+
+
+@pytest.mark.parametrize("name", ZONES)
+def test_no_instant_is_in_no_month_or_in_two(name: str) -> None:
+    zone = ZoneInfo(name)
+    for span in spans(MONTHLY, date(2000, 1, 1), date(2038, 1, 1)):
+        boundary = span.ends_at(zone)
+        assert span.starts_at(zone) < boundary
+        assert MONTHLY.span_holding(boundary - MICROSECOND, zone) == span
+        assert MONTHLY.span_holding(boundary, zone).first_day == span.end_day
+
+
+@pytest.mark.parametrize("cadence", CADENCES)
+@pytest.mark.parametrize(
+    "name", ["Pacific/Kiritimati", "Etc/GMT+12", "Asia/Kathmandu", "America/Asuncion",
+             "America/Havana", "America/St_Johns", "Australia/Lord_Howe", "Pacific/Apia"],
+)  # fmt: skip
+def test_every_boundary_belongs_to_exactly_one_span(cadence: Cadence, name: str) -> None:
+    zone = ZoneInfo(name)
+    for span in spans(cadence, date(2000, 1, 1), date(2038, 1, 1)):
+        boundary = span.ends_at(zone)
+        following = cadence.after(span)
+        assert following.starts_at(zone) == boundary
+        assert cadence.before(following) == span
+        assert cadence.span_holding(boundary - MICROSECOND, zone) == span
+        assert cadence.span_holding(boundary, zone) == following
+        assert cadence.span_holding(boundary + MICROSECOND, zone) == following
+
+
+@given(
+    instant=st.datetimes(
+        min_value=datetime(2000, 1, 1),  # noqa: DTZ001 - hypothesis wants naive bounds
+        max_value=datetime(2037, 12, 31),  # noqa: DTZ001 - hypothesis wants naive bounds
+        timezones=st.just(UTC),
+    ),
+    name=st.sampled_from(ZONES),
+    rhythm=st.sampled_from([Rhythm.MONTH, Rhythm.QUARTER, Rhythm.YEAR]),
+    day=st.integers(1, 31),
+    month=st.integers(1, 12),
+)
+def test_every_instant_lies_in_the_span_that_is_found_for_it(
+    instant: datetime, name: str, rhythm: Rhythm, day: int, month: int
+) -> None:
+    zone, cadence = ZoneInfo(name), Cadence(rhythm, day, month)
+    span = cadence.span_holding(instant, zone)
+    assert span.starts_at(zone) <= instant < span.ends_at(zone)
+    assert cadence.before(cadence.after(span)) == span
+
+
+def test_day_that_a_month_lacks_is_its_last_and_nothing_drifts() -> None:
+    found = spans(FROM_THE_31ST, date(2023, 12, 31), date(2024, 6, 1))
+    assert [span.first_day.isoformat() for span in found] == [
+        "2023-12-31", "2024-01-31", "2024-02-29", "2024-03-31", "2024-04-30", "2024-05-31",
+    ]  # fmt: skip
+    assert found[2].last_day == date(2024, 3, 30)
+
+
+@pytest.mark.parametrize(
+    ("cadence", "day", "key", "last_day"),
+    [
+        (MONTHLY, date(2021, 5, 31), "2021-05", date(2021, 5, 31)),
+        (FROM_THE_15TH, date(2021, 5, 14), "2021-04-15", date(2021, 5, 14)),
+        (FROM_THE_15TH, date(2021, 5, 15), "2021-05-15", date(2021, 6, 14)),
+        (FROM_THE_31ST, date(2021, 2, 28), "2021-02-28", date(2021, 3, 30)),
+        (FROM_THE_31ST, date(2021, 3, 30), "2021-02-28", date(2021, 3, 30)),
+        (QUARTERLY, date(2021, 6, 30), "2021-Q2", date(2021, 6, 30)),
+        (YEARLY, date(2021, 12, 31), "2021", date(2021, 12, 31)),
+        (FROM_APRIL_6, date(2021, 4, 5), "2020-04-06", date(2021, 4, 5)),
+    ],
+)
+def test_key_tells_which_one_it_is(cadence: Cadence, day: date, key: str, last_day: date) -> None:
+    span = cadence.span_on(day)
+    assert (span.key, span.last_day) == (key, last_day)
+    assert checked_key(key) == key
+
+
+def test_span_whose_midnight_does_not_exist_begins_at_the_jump() -> None:
+    # On 1 October 2023 clocks in Asunción went from 23:59:59 to 01:00.
+    starts_at = MONTHLY.span_on(date(2023, 10, 1)).starts_at(ZoneInfo("America/Asuncion"))
+    assert starts_at == datetime(2023, 10, 1, 4, tzinfo=UTC)
+
+
+def test_day_that_a_zone_skipped_is_no_gap() -> None:
+    # Samoa had no 30 December 2011: it went from the 29th to the 31st.
+    zone, cadence = ZoneInfo("Pacific/Apia"), Cadence(day=30)
+    span = cadence.span_on(date(2011, 12, 30))
+    assert span.starts_at(zone) == datetime(2011, 12, 30, 10, tzinfo=UTC)
+    assert cadence.span_holding(span.starts_at(zone) - MICROSECOND, zone) == cadence.before(span)
+    assert cadence.span_holding(span.starts_at(zone), zone) == span
+
+
+@pytest.mark.parametrize("text", ["2021-13x", "2021-Q5", "", "21", "٢٠٢١", "2021-5", "../etc"])
+def test_what_is_no_key_is_refused(text: str) -> None:
+    with pytest.raises(Invalid):
+        checked_key(text)
+
+
+@pytest.mark.parametrize(("day", "month"), [(0, 1), (32, 1), (1, 0), (1, 13)])
+def test_cadence_begins_on_a_day_of_the_calendar(day: int, month: int) -> None:
+    with pytest.raises(Invalid):
+        Cadence(Rhythm.YEAR, day, month)
