@@ -157,10 +157,16 @@ def read_face(
     return face_of(session, campaign, progress)
 
 
-def read_all_faces(session: Session, *, now: datetime, base_url: str) -> tuple[Face, ...]:
-    """Return the face of every public campaign in its own language, by slug."""
+def read_all_faces(
+    session: Session, *, now: datetime, base_url: str, locale: str | None = None
+) -> tuple[Face, ...]:
+    """Return the face of every public campaign, by slug; `locale` as in `read_face`."""
     return tuple(
-        face_of(session, campaign, progress_of(session, campaign, now=now, base_url=base_url))
+        face_of(
+            session,
+            campaign,
+            progress_of(session, campaign, now=now, base_url=base_url, locale=locale),
+        )
         for campaign in list_campaigns(session)
     )
 

@@ -147,8 +147,12 @@ def read_history(
     now: datetime,
     limit: int = 12,
     before: str | None = None,
+    locale: str | None = None,
 ) -> tuple[PastPeriod, ...]:
-    """Return up to `limit` periods that ended by `now`, newest first, before the key `before`."""
+    """Return up to `limit` periods that ended by `now`, newest first, before the key `before`.
+
+    `locale` is the reader's language; None is the campaign's own.
+    """
     campaign = find_campaign(session, slug)
     statement = (
         select(Period)
@@ -159,7 +163,7 @@ def read_history(
     )
     if before is not None:
         statement = statement.where(Period.key < before)
-    return tuple(_past(campaign, period) for period in session.scalars(statement))
+    return tuple(_past(campaign, period, locale=locale) for period in session.scalars(statement))
 
 
 def progress_of(
@@ -238,22 +242,22 @@ def compose_progress(
     )
 
 
-def _past(campaign: Campaign, period: Period) -> PastPeriod:
+def _past(campaign: Campaign, period: Period, *, locale: str | None) -> PastPeriod:
     amounts = [tier.amount_minor for tier in period.tiers]
     closed = period.as_closed_minor
     return PastPeriod(
         period=PeriodView(
             key=period.key,
-            label=period_label(campaign, period),
+            label=period_label(campaign, period, locale=locale),
             starts_at=period.starts_at,
             ends_at=period.ends_at,
         ),
         raised_minor=period.raised_minor,
-        raised_label=money_label(campaign, period.raised_minor),
+        raised_label=money_label(campaign, period.raised_minor, locale=locale),
         as_closed_minor=closed,
-        as_closed_label=None if closed is None else money_label(campaign, closed),
+        as_closed_label=None if closed is None else money_label(campaign, closed, locale=locale),
         percent=_percent(period.raised_minor, amounts),
-        tiers=_tiers(campaign, period.raised_minor, amounts),
+        tiers=_tiers(campaign, period.raised_minor, amounts, locale=locale),
         donations=period.donation_count,
         donors=period.donor_count,
     )
