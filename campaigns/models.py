@@ -43,6 +43,13 @@ class ReferenceKind(StrEnum):
         return self in {ReferenceKind.PAYMENT, ReferenceKind.OFFLINE}
 
 
+class EntryKind(StrEnum):
+    """What an entry of the ledger adds to. Stored by value."""
+
+    GIFT = "gift"  # the bar
+    COVER = "cover"  # what donors added to cover the fees; no bar shows it
+
+
 class Campaign(Base):
     """Something that a publisher raises money for, month by month."""
 
@@ -60,6 +67,16 @@ class Campaign(Base):
     currency: Mapped[str] = mapped_column(String(3))
     # An IANA name: its months begin at this zone's midnight.
     timezone: Mapped[str] = mapped_column(String(64))
+    # How its time is cut into periods; `campaigns.calendar` reads these. One that runs once has
+    # `runs_from` and `runs_until`, the others the day and the month in which they begin.
+    rhythm: Mapped[str] = mapped_column(String(8), default="month", server_default="month")
+    first_day: Mapped[int] = mapped_column(default=1, server_default="1")
+    first_month: Mapped[int] = mapped_column(default=1, server_default="1")
+    runs_from: Mapped[datetime | None]
+    runs_until: Mapped[datetime | None]
+    # How the tiers are carried into the next period: same, percent, missed (see `campaigns.plans`).
+    carry: Mapped[str] = mapped_column(String(8), default="same", server_default="same")
+    carry_percent: Mapped[int] = mapped_column(default=0, server_default="0")
     # The language that its labels are printed in, as Babel writes it.
     locale: Mapped[str] = mapped_column(String(16), default="en")
     # `{amount} {symbol}`; where there is none the locale decides.
@@ -201,12 +218,39 @@ class Period(Base):
     match_percent: Mapped[int | None]
     match_most_minor: Mapped[int | None]
     match_counts: Mapped[bool] = mapped_column(default=False, server_default=false())
+    # The local date of its last day, as 2021-05-31: what its label says, whatever the zone is now.
+    last_day: Mapped[str | None] = mapped_column(String(10))
+    # What was planned for it alone; null is the campaign's. Amounts are JSON by frequency.
+    title: Mapped[str | None] = mapped_column(String(120))
+    description: Mapped[str | None] = mapped_column(String(2000))
+    amounts: Mapped[str | None] = mapped_column(String(1000))
     closed_at: Mapped[datetime | None]
     as_closed_minor: Mapped[int | None]
+    as_closed_donations: Mapped[int | None]
+    as_closed_donors: Mapped[int | None]
 
     tiers: Mapped[list[PeriodTier]] = relationship(
         order_by="PeriodTier.amount_minor", lazy="raise", cascade="all, delete-orphan"
     )
+
+
+class PeriodPlan(Base):
+    """What a publisher has set ahead for a named period; it is taken over when that one opens.
+
+    Null is what the campaign says and its rule carries over.
+    """
+
+    __tablename__ = "period_plans"
+    __table_args__ = (UniqueConstraint("campaign_id", "key"), {"sqlite_strict": True})
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    campaign_id: Mapped[int] = mapped_column(ForeignKey("campaigns.id"))
+    key: Mapped[str] = mapped_column(String(16))
+    title: Mapped[str | None] = mapped_column(String(120))
+    description: Mapped[str | None] = mapped_column(String(2000))
+    # JSON: a list of minor units, and lists by frequency.
+    tiers: Mapped[str | None] = mapped_column(String(200))
+    amounts: Mapped[str | None] = mapped_column(String(1000))
 
 
 class PeriodTier(Base):
@@ -248,7 +292,8 @@ class Reference(Base):
 
     `stated_minor` is the effect that its source says it has: over zero for a gift, under zero
     for what takes from one. `posted_minor` is the sum of its entries. The two differ only where
-    refunds and disputes together would take more than the gift.
+    refunds and disputes together would take more than the gift. What they ask for beyond it is
+    taken from the cover, which stands on the gift's reference beside it.
     """
 
     __tablename__ = "ledger_references"
@@ -320,9 +365,9 @@ class LedgerEntry(Base):
     period_id: Mapped[int] = mapped_column(ForeignKey("periods.id"))
     # Signed: what the entry adds to its period.
     amount_minor: Mapped[int]
-    # gift: counts on the bar. cover: what a donor added to cover the fees, and what of it went
-    # back; it does not.
-    kind: Mapped[str] = mapped_column(String(8), default="gift", server_default="gift")
+    kind: Mapped[str] = mapped_column(
+        String(8), default=EntryKind.GIFT, server_default=EntryKind.GIFT
+    )
     # When the gift was paid: decides the period. When we wrote it down: decides nothing.
     paid_at: Mapped[datetime]
     posted_at: Mapped[datetime]

@@ -19,5 +19,7 @@ class JobRun(Base):
     started_at: Mapped[datetime]
     # Null while the job runs, and for ever where it was killed.
     finished_at: Mapped[datetime | None]
+    # How long the last run took that came to its end, in milliseconds.
+    took_ms: Mapped[int | None]
     # None where the last run went well.
     error: Mapped[str | None] = mapped_column(String(500))
