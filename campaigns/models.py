@@ -16,6 +16,8 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from core.db import Base
 
+# What a partial index of periods holds: those that may have reached a goal nobody was told of.
+UNANNOUNCED = "raised_minor >= announce_from_minor"
 Slug = Annotated[str, mapped_column(String(64))]
 ReferenceName = Annotated[str, mapped_column(String(255))]
 
@@ -199,6 +201,13 @@ class Period(Base):
         ),
         # What the roll looks for: periods that have ended and are not closed.
         Index("ix_periods_closed_at_ends_at", "closed_at", "ends_at"),
+        # What the notices look for: see `campaigns.announcing`.
+        Index(
+            "ix_periods_id_unannounced",
+            "id",
+            sqlite_where=text(UNANNOUNCED),
+            postgresql_where=text(UNANNOUNCED),
+        ),
         {"sqlite_strict": True},
     )
 
@@ -228,6 +237,9 @@ class Period(Base):
     as_closed_minor: Mapped[int | None]
     as_closed_donations: Mapped[int | None]
     as_closed_donors: Mapped[int | None]
+    # From which sum on a goal may be reached that nobody was told of; null where all were. At 1,
+    # the first gift has it looked up.
+    announce_from_minor: Mapped[int | None] = mapped_column(default=1, server_default="1")
 
     tiers: Mapped[list[PeriodTier]] = relationship(
         order_by="PeriodTier.amount_minor", lazy="raise", cascade="all, delete-orphan"
@@ -266,6 +278,18 @@ class PeriodTier(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     period_id: Mapped[int] = mapped_column(ForeignKey("periods.id"))
     amount_minor: Mapped[int]
+
+
+class AnnouncedTier(Base):
+    """A goal that was told of when it was reached. It is not told again, whatever is refunded."""
+
+    __tablename__ = "announced_tiers"
+
+    period_id: Mapped[int] = mapped_column(
+        ForeignKey("periods.id"), primary_key=True, autoincrement=False
+    )
+    amount_minor: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    announced_at: Mapped[datetime]
 
 
 class PeriodDonor(Base):

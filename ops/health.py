@@ -13,7 +13,8 @@ from sqlalchemy.orm import Session
 
 from core.clock import now
 from core.db import read_session
-from core.outbox import read_unsent
+from core.outbox import OutboxMail
+from core.sending import read_unsent
 from ops.jobs import JOBS, last_runs
 from payments.inbox import read_backlog
 
@@ -127,7 +128,7 @@ def _inbox(session: Session, instant: datetime) -> Finding:
 
 
 def _outbox(session: Session, instant: datetime) -> Finding:
-    unsent = read_unsent(session)
+    unsent = read_unsent(session, OutboxMail)
     message = f"{unsent.waiting} waiting, {unsent.failed} given up"
     oldest = unsent.oldest_posted_at
     old = oldest is not None and instant - oldest > OLD_BACKLOG

@@ -7,7 +7,8 @@ from flask.cli import AppGroup
 
 from core.clock import now
 from core.db import db, read_session
-from core.outbox import MailState, list_mails, retry_failed
+from core.outbox import OutboxMail, retry_failed
+from core.sending import SendState, list_posted
 from ops.commands.printing import sentences, table
 
 outbox = AppGroup("outbox", help="See and retry mail.")
@@ -18,7 +19,7 @@ outbox = AppGroup("outbox", help="See and retry mail.")
 @sentences
 def list_outbox(*, limit: int) -> None:
     """List mails, the newest first, with what became of each."""
-    mails = list_mails(read_session(), limit=limit)
+    mails = list_posted(read_session(), OutboxMail, limit=limit)
     if not mails:
         click.echo("No mail.")
         return
@@ -35,7 +36,7 @@ def list_outbox(*, limit: int) -> None:
         for mail in mails
     ]
     click.echo(table(rows))
-    if any(mail.state == MailState.FAILED for mail in mails):
+    if any(mail.state == SendState.FAILED for mail in mails):
         click.echo("What failed was given up. `flask --app app outbox retry` sends it anew.")
 
 

@@ -12,7 +12,7 @@ from flask import Flask
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from core import outbox
+from core import outbox, sending
 from core.clock import MovableClock
 from core.db import db
 from core.outbox import Mail, MailDelayed, MailRefused, OutboxMail, post_mail, send_due
@@ -145,7 +145,7 @@ def test_a_mail_that_is_delayed_is_tried_less_and_less_often_and_given_up(
         waits.append(only(session).next_attempt_at - clock.now())
         clock.set(only(session).next_attempt_at)
     assert waits == sorted(waits)
-    assert len(waits) == outbox.MOST_ATTEMPTS
+    assert len(waits) == sending.MOST_ATTEMPTS
     assert timedelta(days=2) < clock.now() - begun < timedelta(days=5)
     assert only(session).error == "451 greylisted"
     server.trouble = None
@@ -200,7 +200,7 @@ def test_a_sender_that_died_is_followed_by_another_with_the_same_message_id(
     with pytest.raises(KeyboardInterrupt):
         send_due(maker, Killed().connect, sender=SENDER, now=clock.now)
     assert send() == 0
-    clock.advance(outbox.LEASE)
+    clock.advance(sending.LEASE)
     assert send() == 1
     first, second = server.taken
     assert first["Message-ID"] == second["Message-ID"]
