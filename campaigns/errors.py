@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from core.errors import Conflict, Invalid, NotFound
+from core.words import N_
 
 
 class CampaignNotFound(NotFound):
@@ -11,13 +12,19 @@ class CampaignNotFound(NotFound):
     code = "campaign_not_found"
 
     def __init__(self, slug: str) -> None:
-        super().__init__(f"There is no campaign “{slug[:80]}”.", field="slug")
+        super().__init__(N_("There is no campaign “{name}”."), field="slug", name=slug[:80])
 
 
 class PeriodNotFound(NotFound):
     """The campaign has no such month on record."""
 
     code = "period_not_found"
+
+
+class PeriodClosed(Conflict):
+    """The period is over, and what was announced of it stays."""
+
+    code = "period_closed"
 
 
 class CampaignExists(Conflict):
