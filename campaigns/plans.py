@@ -259,7 +259,10 @@ def _text(text: str | None, field: str, most: int) -> str | None:
 
 def _written(amounts_minor: Amounts) -> str | None:
     checked = {
-        name: [one.amount_minor for one in look.checked_suggestions(map(look.Suggestion, found))]
+        name: [
+            suggestion.amount_minor
+            for suggestion in look.checked_suggestions(look.Suggestion(amount) for amount in found)
+        ]
         for name, found in amounts_minor.items()
     }
     return json.dumps(checked) if checked else None
