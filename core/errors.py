@@ -50,6 +50,13 @@ class Conflict(DomainError):
     code = "conflict"
 
 
+class TooMany(DomainError):
+    """What was asked for was asked for too often; the same request works later."""
+
+    code = "too_many_requests"
+    hint = N_("Nothing was charged.")
+
+
 class Unavailable(DomainError):
     """Something that we depend on does not answer; the same request may work later."""
 

@@ -15,8 +15,12 @@ from core.clock import now
 from core.db import read_session
 from core.outbox import OutboxMail
 from core.sending import read_unsent
+from core.web import settings
 from ops.jobs import JOBS, last_runs
+from payments.edge import current_limits
+from payments.guarding import read_standings
 from payments.inbox import read_backlog
+from payments.tallies import told
 
 # A tick that is this late means that no scheduler runs, or that it hangs.
 LATE_TICK = timedelta(minutes=5)
@@ -76,6 +80,7 @@ def examine() -> Iterator[Finding]:
     yield from _jobs(session, now())
     yield _inbox(session, now())
     yield _outbox(session, now())
+    yield _guard(session, now())
 
 
 def _migrations(session: Session) -> Finding:
@@ -137,3 +142,16 @@ def _outbox(session: Session, instant: datetime) -> Finding:
     if unsent.failed:
         message += ": see `flask --app app outbox list`"
     return Finding("mail", ok=not old and not unsent.failed, message=message)
+
+
+def _guard(session: Session, instant: datetime) -> Finding:
+    limits = current_limits()
+    if limits is None:
+        return Finding("guard", ok=not settings().livemode, message="is off: RATELIMIT_ENABLED")
+    guarded = [
+        f"{standing.scope} is guarded: {told(standing.counts)}"
+        for standing in read_standings(session, limits, now=instant)
+        if standing.is_guarded(instant)
+    ]
+    message = "; ".join(guarded) or "nothing is guarded"
+    return Finding("guard", ok=not guarded, message=message)

@@ -143,6 +143,20 @@ class Donation(Base):
     # When its donor was erased: nobody is learned from its payments any more.
     erased_at: Mapped[datetime | None]
 
+    @property
+    def asked_minor(self) -> int:
+        """What the card is to be charged: the gift, and what covers the fees."""
+        return self.amount_minor + self.cover_minor
+
+    def parts_minor(self, received_minor: int) -> tuple[int, int]:
+        """Return what of a payment is the gift, and what covers the fees.
+
+        More or less than was asked for changes the gift. Where no more came in than the cover,
+        nothing covers anything: it is all gift.
+        """
+        cover_minor = self.cover_minor if received_minor > self.cover_minor else 0
+        return received_minor - cover_minor, cover_minor
+
 
 # Of Stripe's states of a subscription, those from which nothing comes any more.
 OVER = frozenset({"canceled", "incomplete_expired"})
@@ -245,3 +259,39 @@ class InboxEvent(Base):
     worked_at: Mapped[datetime | None]
     # What came of it, or the last error, in words for the admin.
     outcome: Mapped[str | None] = mapped_column(String(500))
+
+
+class CheckoutCount(Base):
+    """How payments by a campaign's form went within some minutes: what the guard goes by.
+
+    A guess at what is afoot, and no book of money. `payments.guarding` says what it follows from.
+    """
+
+    __tablename__ = "checkout_counts"
+
+    # When these minutes began. First in the key: all that is asked for is what is recent.
+    bucket_at: Mapped[datetime] = mapped_column(primary_key=True)
+    campaign_id: Mapped[int] = mapped_column(ForeignKey("campaigns.id"), primary_key=True)
+    begun: Mapped[int] = mapped_column(default=0)
+    paid: Mapped[int] = mapped_column(default=0)
+    # Agreed to, with the money on its way for days: a bank debit.
+    agreed: Mapped[int] = mapped_column(default=0)
+    # Cards that Stripe or their bank turned down.
+    failed: Mapped[int] = mapped_column(default=0)
+    # Forms that the guard sent back.
+    refused: Mapped[int] = mapped_column(default=0)
+
+
+class Breaker(Base):
+    """When a form came under guard, and when there was last reason for it."""
+
+    __tablename__ = "breakers"
+    __table_args__ = (
+        CheckConstraint("last_over_at >= tripped_at", name="order"),
+        {"sqlite_strict": True},
+    )
+
+    # `site`, or `campaign:<id>`.
+    scope: Mapped[str] = mapped_column(String(32), primary_key=True)
+    tripped_at: Mapped[datetime]
+    last_over_at: Mapped[datetime]

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from flask import Flask, Response
 
-from sandbox import api, controls, overview, pages, portal
+from sandbox import api, challenge, controls, overview, pages, portal
 from sandbox.delivery import Post
 from sandbox.settings import Settings
 from sandbox.store import Store
@@ -31,6 +31,7 @@ def create_app(parts: Parts) -> Flask:
     app.register_blueprint(portal.make_blueprint(parts.store))
     app.register_blueprint(overview.make_blueprint(parts.store, parts.settings))
     app.register_blueprint(controls.make_blueprint(parts.store, parts.post, parts.settings))
+    app.register_blueprint(challenge.make_blueprint())
     app.after_request(_harden)
 
     @app.get("/health")

@@ -8,6 +8,7 @@ from ops.commands.books import ledger, quarantine
 from ops.commands.campaigns import campaigns
 from ops.commands.donations import donations
 from ops.commands.donors import donors
+from ops.commands.guard import guard
 from ops.commands.mail import outbox
 from ops.commands.site import demo, doctor, scheduler
 from ops.commands.stripe import inbox, stripe
@@ -21,6 +22,7 @@ def init_app(app: Flask) -> None:
         donors,
         ledger,
         quarantine,
+        guard,
         inbox,
         outbox,
         stripe,

@@ -1,0 +1,53 @@
+"""`guard status|open`."""
+
+from __future__ import annotations
+
+import click
+from flask.cli import AppGroup
+from sqlalchemy.orm import Session
+
+from campaigns.catalog import find_campaign, list_campaigns
+from core.clock import now
+from core.db import db, read_session
+from ops.commands.printing import sentences, table
+from payments.edge import current_limits
+from payments.guarding import SITE, campaign_scope, read_standings, reset
+
+guard = AppGroup("guard", help="See and take off the guard against card testing.")
+
+
+@guard.command("status")
+@sentences
+def status() -> None:
+    """Show what payments were begun in the last hour, and which forms are guarded."""
+    limits = current_limits()
+    if limits is None:
+        click.echo("The guard is off: RATELIMIT_ENABLED is false.")
+        return
+    session, instant = read_session(), now()
+    slugs = _slugs(session)
+    rows = [("FORM", "BEGUN", "PAID", "ON THEIR WAY", "TURNED DOWN", "SENT BACK", "STATE")]
+    for standing in read_standings(session, limits, now=instant):
+        counts = standing.counts
+        numbers = (counts.begun, counts.paid, counts.agreed, counts.failed, counts.refused)
+        name = slugs.get(standing.scope, standing.scope)
+        state = "open"
+        if standing.is_guarded(instant):
+            state = f"guarded until {standing.calm_at(instant):%F %T} UTC, if it is calm"
+        rows.append((name, *map(str, numbers), state))
+    click.echo(table(rows))
+
+
+@guard.command("open")
+@click.argument("form")
+@sentences
+def open_form(*, form: str) -> None:
+    """Take the guard off a campaign's form (or, by `site`, off all), and count anew."""
+    session = db.session
+    reset(session, None if form == SITE else find_campaign(session, form, drafts=True))
+    session.commit()
+    click.echo("Every form is open." if form == SITE else f"The form of {form} is open.")
+
+
+def _slugs(session: Session) -> dict[str, str]:
+    return {campaign_scope(campaign.id): campaign.slug for campaign in list_campaigns(session)}
