@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, cast
+from urllib.parse import urlencode
 from wsgiref.headers import Headers
 
+from babel import Locale
 from flask import Flask, Response, current_app, jsonify, render_template, request
 from markupsafe import Markup
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
 from werkzeug.exceptions import HTTPException
 
-from core.errors import Conflict, DomainError, Invalid, NotFound, Unavailable
+from core.errors import Conflict, DomainError, Invalid, NotFound, TooMany, Unavailable
 from core.settings import Settings
-from core.words import N_, SOURCE_LANGUAGE, best_locale, direction_of, language_tag, words_of
+from core.words import (
+    N_,
+    SOURCE_LANGUAGE,
+    best_locale,
+    direction_of,
+    language_tag,
+    languages,
+    words_of,
+)
 
 EXTENSION = "goalpost.settings"
 
 _STATUS: tuple[tuple[type[DomainError], HTTPStatus], ...] = (
     (NotFound, HTTPStatus.NOT_FOUND),
+    (TooMany, HTTPStatus.TOO_MANY_REQUESTS),
     (Unavailable, HTTPStatus.SERVICE_UNAVAILABLE),
     (Conflict, HTTPStatus.CONFLICT),
     (Invalid, HTTPStatus.UNPROCESSABLE_ENTITY),
@@ -38,6 +50,8 @@ _TITLES = {
     HTTPStatus.SERVICE_UNAVAILABLE: N_("Not just now"),
 }
 _MESSAGES = {
+    HTTPStatus.BAD_REQUEST: N_("We can't make sense of what was sent."),
+    HTTPStatus.METHOD_NOT_ALLOWED: N_("This address does not take what was sent to it."),
     HTTPStatus.NOT_FOUND: N_("There is nothing at this address."),
     HTTPStatus.TOO_MANY_REQUESTS: N_("That was too often in a short time."),
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: N_("That was more than we can take in."),
@@ -52,6 +66,17 @@ PAGE_POLICY = (
     " font-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'self';"
     " frame-ancestors 'none'"
 )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LanguageLink:
+    """The page in another language, which is named in itself."""
+
+    tag: str
+    name: str
+    direction: str
+    href: str
+    is_current: bool
 
 
 def settings() -> Settings:
@@ -87,14 +112,35 @@ def render_page(template: str, *, locale: str, **values: object) -> str:
         locale=locale,
         direction=direction_of(locale),
         site_name=settings().site_name,
+        language_links=_language_links(locale),
         **values,
     )
+
+
+def _language_links(locale: str) -> list[LanguageLink]:
+    """Return this page in each language that is spoken; none where it answers a form.
+
+    The rest of the address stays as it is, so that no choice is lost with the language.
+    """
+    if request.method != "GET":
+        return []
+    others = [(name, value) for name, value in request.args.items(multi=True) if name != "lang"]
+    return [
+        LanguageLink(
+            tag=language_tag(code),
+            name=Locale.parse(code).get_display_name(code) or code,
+            direction=direction_of(code),
+            href=f"{request.path}?{urlencode([*others, ('lang', language_tag(code))])}",
+            is_current=code.partition("_")[0] == locale.partition("_")[0],
+        )
+        for code in languages()
+    ]
 
 
 def init_app(app: Flask) -> None:
     """Give `app` its headers and error pages."""
     app.after_request(_fill_headers)
-    app.register_error_handler(DomainError, _domain_error)
+    app.register_error_handler(DomainError, answer_error)
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(DBAPIError, _database_error)
 
@@ -104,6 +150,12 @@ def status_of(error: DomainError) -> HTTPStatus:
     return next(
         (status for kind, status in _STATUS if isinstance(error, kind)), HTTPStatus.BAD_REQUEST
     )
+
+
+def answer_error(error: DomainError) -> tuple[Response, int]:
+    """Answer with what `error` says, in the reader's language: as a page, or as JSON."""
+    words = words_of(reader_locale(SOURCE_LANGUAGE))
+    return _answer(status_of(error), error.code, error.told(words), error.hint)
 
 
 def static_headers(headers: Headers, _path: str, _url: str) -> None:
@@ -124,11 +176,6 @@ def _fill_headers(response: Response) -> Response:
     if settings().https:
         headers.setdefault("Strict-Transport-Security", "max-age=31536000")
     return response
-
-
-def _domain_error(error: DomainError) -> tuple[Response, int]:
-    words = words_of(reader_locale(SOURCE_LANGUAGE))
-    return _answer(status_of(error), error.code, error.told(words), error.hint)
 
 
 def _http_error(error: HTTPException) -> Response | tuple[Response, int]:
@@ -169,6 +216,7 @@ def _answer(status: HTTPStatus, code: str, message: str, hint: str) -> tuple[Res
             "error.html",
             locale=locale,
             status=status.value,
+            code=code,
             title=words.gettext(_TITLES.get(status, N_("This did not work"))),
             message=message,
             hint=hint,

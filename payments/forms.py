@@ -4,36 +4,57 @@ from __future__ import annotations
 
 import re
 import secrets
-from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
 from flask_wtf import FlaskForm
 from werkzeug.datastructures import MultiDict
 from wtforms import BooleanField, Field, StringField, ValidationError
-from wtforms.validators import Email, Length, Optional
+from wtforms.validators import Email, Optional
 
-from campaigns.face import frequency_labels
+from campaigns.fees import cover_minor
 from campaigns.labels import money_label
-from campaigns.look import Frequency, offered_frequencies, suggested_minor
+from campaigns.look import Frequency, offered_frequencies
 from campaigns.models import Campaign
 from core.errors import Invalid
-from core.money import parse_amount, typed_amount
-from core.words import words_of
+from core.money import parse_amount
+from core.words import N_, words_of
 from payments.donating import Wish, gift_bounds_minor
 
+CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+# What the box says that lets the newsroom write; stored with the donation in the donor's language.
+CONSENT = N_("The newsroom may write to me about its work.")
 _FORM_TOKEN = re.compile(r"[A-Za-z0-9_-]{16,64}", re.ASCII)
 _SLOT = re.compile(r"[a-z0-9-]{1,32}", re.ASCII)
 _MOST_SOURCE_CHARACTERS = 500
-_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
-_MOST_NAME_CHARACTERS = 120
-_MOST_MESSAGE_CHARACTERS = 500
 _MOST_EMAIL_CHARACTERS = 254
 
 
-def _inert(_form: FlaskForm, text_field: Field) -> None:
-    if _CONTROLS.search(text_field.data or ""):
-        raise ValidationError("This holds characters that can't be printed. Please type it anew.")
+class _Text:
+    """Holds a text to its length, and to characters that can be printed."""
+
+    def __init__(self, *, most: int) -> None:
+        self.most = most
+
+    def __call__(self, form: DonateForm, field: Field) -> None:
+        text = field.data or ""
+        if len(text) > self.most:
+            raise form.mistake(N_("Please use at most {count} characters."), count=str(self.most))
+        if CONTROLS.search(text):
+            raise form.mistake(
+                N_("This holds characters that can't be printed. Please type it anew.")
+            )
+
+
+def _mail_address(form: DonateForm, field: StringField) -> None:
+    if len(field.data or "") > _MOST_EMAIL_CHARACTERS:
+        raise form.mistake(N_("This address is too long."))
+    try:
+        Email()(form, field)
+    except ValidationError:
+        raise form.mistake(
+            N_("This does not look like a mail address. Leave it empty if you like.")
+        ) from None
 
 
 def _strip(text: str | None) -> str | None:
@@ -41,126 +62,82 @@ def _strip(text: str | None) -> str | None:
 
 
 class DonateForm(FlaskForm):  # type: ignore[misc] # Flask-WTF ships no types
-    """The fields of the public contract; `amount` is text in the reader's own format."""
+    """The fields of the public contract; `amount` is text in the reader's own format.
 
-    amount = StringField(filters=[_strip])
+    `locale` is the language in which the form was read: mistakes are told in it, too.
+    """
+
     frequency = StringField(filters=[_strip])
-    name = StringField(
-        filters=[_strip],
-        validators=[
-            Length(max=_MOST_NAME_CHARACTERS, message="Please use at most 120 characters."),
-            _inert,
-        ],
-    )
-    email = StringField(
-        filters=[_strip],
-        validators=[
-            Optional(),
-            Length(max=_MOST_EMAIL_CHARACTERS, message="This address is too long."),
-            Email(message="This does not look like a mail address. Leave it empty if you like."),
-        ],
-    )
+    amount = StringField(filters=[_strip])
+    cover_fees = BooleanField()
+    name = StringField(filters=[_strip], validators=[_Text(most=120)])
+    email = StringField(filters=[_strip], validators=[Optional(), _mail_address])
     anonymous = BooleanField()
-    message = StringField(
-        filters=[_strip],
-        validators=[
-            Length(max=_MOST_MESSAGE_CHARACTERS, message="Please use at most 500 characters."),
-            _inert,
-        ],
-    )
+    message = StringField(filters=[_strip], validators=[_Text(most=500)])
+    dedication = StringField(filters=[_strip], validators=[_Text(most=200)])
+    consent = BooleanField()
     source = StringField()
     slot = StringField()
     form_token = StringField()
 
-    def __init__(self, campaign: Campaign, formdata: MultiDict[str, str]) -> None:
+    def __init__(self, campaign: Campaign, formdata: MultiDict[str, str], *, locale: str) -> None:
         super().__init__(formdata=formdata)
         self.campaign = campaign
+        self.locale = locale
+        self.words = words_of(locale)
         self.amount_minor = 0
 
+    def mistake(self, text: str, **blanks: str) -> ValidationError:
+        """Return what is raised of a field that can't be taken, in the reader's language."""
+        return ValidationError(self.words.gettext(text).format(**blanks))
+
     def validate_amount(self, amount: Field) -> None:
-        """Read the amount in the campaign's language and hold it to its bounds."""
+        """Read the amount in the reader's language and hold it to its bounds."""
         try:
             self.amount_minor = parse_amount(
-                amount.data or "", self.campaign.currency, locale=self.campaign.locale
+                amount.data or "", self.campaign.currency, locale=self.locale
             )
         except Invalid as error:
-            raise ValidationError(error.message) from None
+            raise ValidationError(error.told(self.words)) from None
         least, most = gift_bounds_minor(self.campaign)
         if self.amount_minor < least:
-            raise ValidationError(f"The least is {money_label(self.campaign, least)}.")
+            raise self.mistake(N_("The least is {amount}."), amount=self._money(least))
         if self.amount_minor > most:
-            raise ValidationError(f"The most is {money_label(self.campaign, most)}.")
+            raise self.mistake(N_("The most is {amount}."), amount=self._money(most))
 
     def validate_frequency(self, frequency: Field) -> None:
         """Take what the campaign offers; a form that does not say how often gives once."""
         if frequency.data and frequency.data not in offered_frequencies(self.campaign):
-            raise ValidationError("Please choose how often you would like to give.")
+            raise self.mistake(N_("Please choose how often you would like to give."))
 
     def wish(self) -> Wish:
         """Return what was submitted; call it on a valid form only."""
-        token = self.form_token.data or ""
+        covers = self.cover_fees.data
+        # Without an address there is nowhere to write to.
+        consents = self.consent.data and self.email.data
         return Wish(
             # A form without its token still works; only a double click is not recognised then.
-            form_token=token if _FORM_TOKEN.fullmatch(token) else new_form_token(),
+            form_token=kept_form_token(self.form_token.data),
             amount_minor=self.amount_minor,
-            frequency=_frequency(self.campaign, self.frequency.data),
+            cover_minor=cover_minor(self.campaign, self.amount_minor) if covers else 0,
+            frequency=chosen_frequency(self.campaign, self.frequency.data),
             email=self.email.data or None,
             name=self.name.data or None,
             anonymous=bool(self.anonymous.data),
             message=self.message.data or None,
+            dedication=self.dedication.data or None,
+            consent_text=self.words.gettext(CONSENT) if consents else None,
+            locale=self.locale,
             source=clean_source(self.source.data),
             slot=clean_slot(self.slot.data),
         )
 
-
-@dataclass(kw_only=True)
-class FormView:
-    """The donate form as `templates/campaign.html` prints it."""
-
-    action: str
-    csrf_token: str
-    form_token: str
-    values: dict[str, str]
-    frequencies: list[tuple[str, str]]  # the value and the label of each that is offered
-    suggestions: list[tuple[str, str]]
-    bounds_label: str
-    available: bool
-    errors: dict[str, str] = field(default_factory=dict)
-    notice: str | None = None
-
-
-def form_view(
-    campaign: Campaign, values: MultiDict[str, str], *, csrf_token: str, available: bool
-) -> FormView:
-    """Return the form with `values` as they were typed, or as the link that led here chose."""
-    least, most = (money_label(campaign, bound) for bound in gift_bounds_minor(campaign))
-    frequency = _frequency(campaign, values.get("frequency"))
-    labels = frequency_labels(words_of(campaign.locale))
-    names = ("amount", "frequency", "name", "email", "anonymous", "message", "source", "slot")
-    token = values.get("form_token", "")
-    return FormView(
-        action=f"/c/{campaign.slug}/donate",
-        csrf_token=csrf_token,
-        form_token=token if _FORM_TOKEN.fullmatch(token) else new_form_token(),
-        values={name: _CONTROLS.sub("", values.get(name, "")[:2000]) for name in names}
-        | {"frequency": frequency}
-        # A name is shown only where its donor says so: a form that is new keeps it.
-        | ({} if "form_token" in values else {"anonymous": "1"}),
-        frequencies=[(name, labels[name]) for name in offered_frequencies(campaign)],
-        suggestions=[
-            (
-                typed_amount(amount, campaign.currency, locale=campaign.locale),
-                money_label(campaign, amount),
-            )
-            for amount in suggested_minor(campaign, frequency)
-        ],
-        bounds_label=f"Between {least} and {most}.",
-        available=available,
-    )
+    def _money(self, amount_minor: int) -> str:
+        return money_label(self.campaign, amount_minor, locale=self.locale)
 
 
 def first_errors(form: DonateForm) -> dict[str, str]:
-    """Return one sentence a field, for those that have a mistake."""
+    """Return one sentence a field, for those that have a mistake, in the order of the fields."""
     errors: dict[str, Any] = form.errors
     return {name: str(sentences[0]) for name, sentences in errors.items() if sentences}
 
@@ -168,6 +145,17 @@ def first_errors(form: DonateForm) -> dict[str, str]:
 def new_form_token() -> str:
     """Return what tells one form from another, so that sending it twice is giving once."""
     return secrets.token_urlsafe(16)
+
+
+def kept_form_token(token: str | None) -> str:
+    """Return the form's token where it is one, else a new one."""
+    return token if token and _FORM_TOKEN.fullmatch(token) else new_form_token()
+
+
+def chosen_frequency(campaign: Campaign, asked: str | None) -> Frequency:
+    """Return how often to give: as asked for where it is offered, else the first that is."""
+    offered = offered_frequencies(campaign)
+    return next((name for name in offered if name == asked), offered[0])
 
 
 def clean_source(address: str | None) -> str | None:
@@ -179,7 +167,7 @@ def clean_source(address: str | None) -> str | None:
     if parts.scheme not in {"http", "https"} or not parts.hostname or "@" in parts.netloc:
         return None
     source = f"{parts.scheme}://{parts.netloc}{parts.path or '/'}"
-    return None if _CONTROLS.search(source) else source[:_MOST_SOURCE_CHARACTERS]
+    return None if CONTROLS.search(source) else source[:_MOST_SOURCE_CHARACTERS]
 
 
 def source_of_link(referrer: str | None, *, base_url: str) -> str | None:
@@ -192,9 +180,3 @@ def source_of_link(referrer: str | None, *, base_url: str) -> str | None:
 def clean_slot(slot: str | None) -> str | None:
     """Return the slot's name, or None where it is not one."""
     return slot if slot and _SLOT.fullmatch(slot) else None
-
-
-def _frequency(campaign: Campaign, asked: str | None) -> Frequency:
-    """Return how often to give: as asked for where it is offered, else the first that is."""
-    offered = offered_frequencies(campaign)
-    return next((name for name in offered if name == asked), offered[0])

@@ -2,35 +2,37 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+from functools import partial
 from http import HTTPStatus
 from typing import cast
 
-from flask import Blueprint, Response, current_app, redirect, render_template, request
+from babel import Locale
+from babel.core import get_global
+from babel.numbers import format_decimal, format_percent
+from flask import Blueprint, Response, current_app, jsonify, redirect, request
 from flask import session as browser
 from flask_wtf.csrf import generate_csrf
 from sqlalchemy.orm import Session
 from werkzeug.datastructures import MultiDict
 
-from campaigns.catalog import find_campaign
+from campaigns.catalog import find_campaign, list_campaigns
 from campaigns.face import read_all_faces, read_face
 from campaigns.models import Campaign, CampaignState
-from campaigns.progress import read_history
+from campaigns.progress import PastPeriod, read_history
+from campaigns.story import story_html
 from core.clock import now
-from core.db import db, read_session
+from core.db import read_session
 from core.errors import Invalid
 from core.money import parse_amount, typed_amount
-from core.web import PAGE_POLICY, settings
-from payments.donating import checkout_request, find_donation, mark_failed, start_donation
+from core.web import PAGE_POLICY, reader_locale, render_page, settings
+from core.words import N_, SOURCE_LANGUAGE, direction_of, language_tag, words_of
+from payments.donating import checkout_request, find_donation, mark_failed
 from payments.edge import csrf, current_gateway, limiter
 from payments.errors import GatewayRefused, GatewayUnavailable
-from payments.forms import (
-    DonateForm,
-    FormView,
-    first_errors,
-    form_view,
-    new_form_token,
-    source_of_link,
-)
+from payments.form_view import FormView, cover_label, form_view
+from payments.forms import DonateForm, first_errors, new_form_token, source_of_link
+from payments.gate import Refused, Why, begin, explain, resting_page, show_guard, with_challenge
 from payments.gateway import Gateway
 from payments.models import Donation, DonationState
 from payments.stripe_gateway import trusted_url
@@ -38,15 +40,25 @@ from payments.stripe_gateway import trusted_url
 HISTORY_MONTHS = 12
 
 _TYPED = "typed"
+# What a link may choose. Who it is, what is said and what is agreed to is the donor's own.
+_OF_LINKS = ("amount", "frequency", "source", "slot")
+_OPEN_FOR_LONG = N_("This page was open for long. Please press the button once more.")
+_UNREACHABLE = N_(
+    "We can't reach our payment service just now. Nothing was charged, and what you filled in is"
+    " kept: please try again in a minute."
+)
 
 bp = Blueprint("give", __name__)
 
 
 @bp.get("/")
-def front() -> str:
-    """List the public campaigns."""
-    faces = read_all_faces(read_session(), now=now(), base_url=settings().base_url)
-    return render_template("index.html", faces=faces)
+def front() -> Response:
+    """List the public campaigns, by default in the language that all of them share."""
+    session, instant = read_session(), now()
+    own = {campaign.locale for campaign in list_campaigns(session)}
+    locale = reader_locale(own.pop() if len(own) == 1 else SOURCE_LANGUAGE)
+    faces = read_all_faces(session, now=instant, base_url=settings().base_url, locale=locale)
+    return _vary(current_app.make_response(render_page("index.html", locale=locale, faces=faces)))
 
 
 @bp.get("/c/<slug>")
@@ -54,13 +66,34 @@ def campaign_page(slug: str) -> Response:
     """Show a campaign and its donate form, filled in as the link that led here says."""
     session = read_session()
     campaign = find_campaign(session, slug)
-    values: MultiDict[str, str] = MultiDict(request.args)
-    values["amount"] = _amount_of_link(campaign, request.args.get("amount", ""))
-    if not values.get("source"):
-        values["source"] = source_of_link(request.referrer, base_url=settings().base_url) or ""
-    if "donation" in request.args:  # back from Stripe's page, without having paid
-        values = _values_of(session, campaign, request.args["donation"])
-    return _page(session, campaign, _form_view(campaign, values), HTTPStatus.OK)
+    locale = reader_locale(campaign.locale)
+    left = request.args.get("donation")  # back from Stripe's page, without having paid
+    donation = None if left is None else find_donation(session, campaign, left)
+    if donation is not None:
+        if donation.locale and "lang" not in request.args:
+            locale = donation.locale
+        values = _values_of(donation, locale=locale)
+    else:
+        values = MultiDict({name: request.args.get(name, "") for name in _OF_LINKS})
+        values["amount"] = _amount_of_link(campaign, values["amount"], locale=locale)
+        values["source"] = values["source"] or _page_before()
+    view = _form_view(campaign, values, locale=locale)
+    return _page(session, campaign, view, HTTPStatus.OK, locale=locale)
+
+
+@bp.get("/c/<slug>/fees")
+def fees(slug: str) -> Response:
+    """Say what covering the fees adds to an amount, as typed, for the script of the form.
+
+    The server reads the amount and does the sum, as it will when the form is sent: so a script
+    needs no arithmetic of its own, and the two can't differ.
+    """
+    campaign = find_campaign(read_session(), slug)
+    locale = reader_locale(campaign.locale)
+    label = cover_label(campaign, request.args.get("amount", ""), locale=locale)
+    response = jsonify(label=label)
+    response.headers["Cache-Control"] = "private, max-age=60"
+    return _vary(response)
 
 
 @bp.post("/c/<slug>/donate")
@@ -68,23 +101,27 @@ def campaign_page(slug: str) -> Response:
 @limiter.limit("10 per minute; 60 per hour")
 def donate(slug: str) -> Response:
     """Take the form, write the donation down, and send the donor to Stripe's page."""
-    session = db.session
+    session = read_session()  # whoever is refused takes no lock and writes nothing
     campaign = find_campaign(session, slug)
-    form = DonateForm(campaign, request.form)
-    view = _form_view(campaign, request.form)
+    locale = reader_locale(campaign.locale)
+    words = words_of(locale)
+    form = DonateForm(campaign, request.form, locale=locale)
+    view = _form_view(campaign, request.form, locale=locale)
+    answer = partial(_page, session, campaign, view, locale=locale)
     gateway = current_gateway()
     if gateway is None or campaign.state != CampaignState.OPEN:
-        return _page(session, campaign, view, HTTPStatus.SERVICE_UNAVAILABLE)
+        return answer(HTTPStatus.SERVICE_UNAVAILABLE)
     if not form.validate():
         view.errors = first_errors(form)
         status = HTTPStatus.UNPROCESSABLE_ENTITY
         if view.errors.pop("csrf_token", None):
-            view.notice = "This page was open for long. Please press the button once more."
+            view.notice = words.gettext(_OPEN_FOR_LONG)
             status = HTTPStatus.BAD_REQUEST
-        return _page(session, campaign, view, status)
+        return answer(status)
     wish = form.wish()
-    donation = start_donation(session, campaign, wish, now=now())
-    session.commit()  # before Stripe hears of it: from here a crash loses nothing
+    donation = begin(session, campaign, wish)  # commits: from here a crash loses nothing
+    if isinstance(donation, Refused):
+        return _sent_back(donation, campaign, view, locale=locale)
     try:
         address = _checkout_address(gateway, campaign, donation, email=wish.email)
         session.commit()
@@ -97,61 +134,107 @@ def donate(slug: str) -> Response:
             mark_failed(session, donation.id)
             session.commit()
             view.form_token = new_form_token()
-        view.notice = (
-            "We can't reach our payment service just now. Nothing was charged, and what you"
-            " filled in is kept: please try again in a minute."
-        )
-        return _page(session, campaign, view, HTTPStatus.SERVICE_UNAVAILABLE)
+        view.notice = words.gettext(_UNREACHABLE)
+        return answer(HTTPStatus.SERVICE_UNAVAILABLE)
     # For whoever comes back without having paid; only this browser knows.
     browser[_TYPED] = {"donation": donation.id, "name": wish.name, "email": wish.email}
     return cast("Response", redirect(address, code=HTTPStatus.SEE_OTHER))
 
 
-def _form_view(campaign: Campaign, values: MultiDict[str, str]) -> FormView:
+def _sent_back(
+    refused: Refused, campaign: Campaign, view: FormView, *, locale: str
+) -> Response:
+    if refused.why is Why.RESTING:
+        return resting_page(refused, view, locale=locale)
+    explain(refused, view, locale=locale)
+    status = (
+        HTTPStatus.UNPROCESSABLE_ENTITY
+        if refused.why is Why.UNSOLVED
+        else HTTPStatus.SERVICE_UNAVAILABLE
+    )
+    return _page(read_session(), campaign, view, status, locale=locale)
+
+
+def _form_view(campaign: Campaign, values: MultiDict[str, str], *, locale: str) -> FormView:
     available = current_gateway() is not None and campaign.state == CampaignState.OPEN
-    return form_view(campaign, values, csrf_token=generate_csrf(), available=available)
+    return form_view(
+        campaign, values, locale=locale, csrf_token=generate_csrf(), available=available
+    )
 
 
-def _page(session: Session, campaign: Campaign, view: FormView, status: HTTPStatus) -> Response:
+def _page(
+    session: Session, campaign: Campaign, view: FormView, status: HTTPStatus, *, locale: str
+) -> Response:
     instant, base_url = now(), settings().base_url
-    page = render_template(
+    show_guard(session, campaign, view, locale=locale)
+    page = render_page(
         "campaign.html",
-        face=read_face(session, campaign.slug, now=instant, base_url=base_url),
-        history=read_history(session, campaign.slug, now=instant, limit=HISTORY_MONTHS),
+        locale=locale,
+        face=read_face(session, campaign.slug, now=instant, base_url=base_url, locale=locale),
+        history=read_history(
+            session, campaign.slug, now=instant, limit=HISTORY_MONTHS, locale=locale
+        ),
         form=view,
+        story=story_html(campaign),
+        # The publisher's own words stay in the campaign's language, and say so where it differs.
+        own_lang=language_tag(campaign.locale),
+        own_direction=direction_of(campaign.locale),
+        network_locale=_network_locale(locale),
+        number=partial(format_decimal, locale=locale),
+        percent=partial(_percent, locale=locale),
     )
     response = current_app.make_response((page, status))
     gateway = current_gateway()
     if gateway is not None:
         # Browsers hold a form's redirects to form-action too, so Stripe's page must be in it.
-        response.headers["Content-Security-Policy"] = PAGE_POLICY.replace(
+        policy = PAGE_POLICY.replace(
             "form-action 'self'", f"form-action 'self' {gateway.checkout_origin}"
         )
+        response.headers["Content-Security-Policy"] = with_challenge(policy, view)
     if status is HTTPStatus.SERVICE_UNAVAILABLE:
         response.headers["Retry-After"] = "60"
+    return _vary(response)
+
+
+def _vary(response: Response) -> Response:
+    response.vary.add("Accept-Language")
     return response
 
 
-def _amount_of_link(campaign: Campaign, amount: str) -> str:
+def _network_locale(locale: str) -> str:
+    """Return a locale as Open Graph has it, which names a country always: `en_US`."""
+    likely = get_global("likely_subtags").get(locale, locale)
+    parsed = Locale.parse(likely)
+    return f"{parsed.language}_{parsed.territory}" if parsed.territory else str(parsed.language)
+
+
+def _percent(past: PastPeriod, *, locale: str) -> str:
+    """Print a month's share of its goal in whole percent, never rounded up to one not reached."""
+    label: str = format_percent(Decimal(int(past.percent or 0)) / 100, locale=locale)
+    return label
+
+
+def _page_before() -> str:
+    return source_of_link(request.referrer, base_url=settings().base_url) or ""
+
+
+def _amount_of_link(campaign: Campaign, amount: str, *, locale: str) -> str:
     """Return a link's amount, written as machines do (`2.5`), as the form's reader types it."""
     try:
         amount_minor = parse_amount(amount, campaign.currency, locale="en")
     except Invalid:
         return amount
-    return typed_amount(amount_minor, campaign.currency, locale=campaign.locale)
+    return typed_amount(amount_minor, campaign.currency, locale=locale)
 
 
-def _values_of(session: Session, campaign: Campaign, donation_id: str) -> MultiDict[str, str]:
+def _values_of(donation: Donation, *, locale: str) -> MultiDict[str, str]:
     """Return what a donor who came back had chosen.
 
-    Who it is and what was said is filled in again only in the browser that sent the form: the
-    address may have been passed on.
+    Who it is, what was said and what was ticked is filled in again only in the browser that sent
+    the form: the address may have been passed on.
     """
-    donation = find_donation(session, campaign, donation_id)
-    if donation is None:
-        return MultiDict()
     typed = {
-        "amount": typed_amount(donation.amount_minor, donation.currency, locale=campaign.locale),
+        "amount": typed_amount(donation.amount_minor, donation.currency, locale=locale),
         "frequency": donation.frequency,
         "source": donation.source or "",
         "slot": donation.slot or "",
@@ -162,11 +245,13 @@ def _values_of(session: Session, campaign: Campaign, donation_id: str) -> MultiD
             "name": kept.get("name") or "",
             "email": kept.get("email") or "",
             "message": donation.message or "",
-            # The form is one that was filled in: the box is as it was left.
+            "dedication": donation.dedication or "",
+            # The form is one that was filled in: the boxes are as they were left.
             "form_token": new_form_token(),
+            "anonymous": "1" if donation.anonymous else "",
+            "cover_fees": "1" if donation.cover_minor else "",
+            "consent": "1" if donation.consent_text else "",
         }
-        if donation.anonymous:
-            typed["anonymous"] = "1"
     return MultiDict(typed)
 
 
