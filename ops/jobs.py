@@ -13,17 +13,23 @@ from types import MappingProxyType
 
 from flask import Flask
 from sqlalchemy import select, update
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
+from campaigns.announcing import announce_closed, announce_goals, unannounced_period_ids
 from campaigns.audit import verify_ledger
 from campaigns.periods import Rolled, due_campaign_ids, roll_campaign
+from core.calls import send_due_calls
 from core.clock import now
 from core.db import insert_if_absent
 from core.outbox import send_due
 from core.smtp import smtp_server
 from core.web import settings
+from core.webhooks import client_of
 from ops.models import JobRun
-from payments.edge import current_gateway, open_session
+from ops.watch import note_return, tell_drift, tell_inbox, tell_return
+from payments.edge import current_gateway, current_limits, open_session
+from payments.guarding import watch
 from payments.inbox import due_event_ids, work_event
 from payments.privacy import Retention, tidy
 from payments.reconcile import reconcile
@@ -44,6 +50,8 @@ def roll() -> list[Rolled]:
     for campaign_id in due:
         with open_session() as session:
             closed = roll_campaign(session, campaign_id, now=now())
+            for period in closed:
+                announce_closed(session, period, base_url=settings().base_url, now=now())
             session.commit()
         for period in closed:
             log.info("closed %s %s at %s minor", period.slug, period.key, period.as_closed_minor)
@@ -78,10 +86,29 @@ def send_mail() -> int:
     if chosen.mail_url is None or chosen.mail_from is None:
         return 0
     with open_session() as session:
-        post_thanks(session, base_url=chosen.base_url, now=now())
+        post_thanks(session, site_name=chosen.site_name, base_url=chosen.base_url, now=now())
         session.commit()
     connect = smtp_server(chosen.mail_url.get_secret_value())
     return send_due(open_session, connect, sender=chosen.mail_from, now=now)
+
+
+def send_calls() -> int:
+    """Make the calls to webhooks that are due; return how many were taken."""
+    return send_due_calls(open_session, client_of(settings()).post, now=now)
+
+
+def tell() -> None:
+    """Post the notices that nobody's own work posts: goals, a stuck inbox, a scheduler's return."""
+    with open_session() as session:
+        period_ids = unannounced_period_ids(session)
+    for period_id in period_ids:
+        with open_session() as session:
+            announce_goals(session, period_id, base_url=settings().base_url, now=now())
+            session.commit()
+    with open_session() as session:
+        tell_inbox(session, now=now())
+        tell_return(session, now=now())
+        session.commit()
 
 
 def forget() -> int:
@@ -104,13 +131,23 @@ def forget() -> int:
     return total
 
 
+def watch_guard() -> int:
+    """Guard forms with which cards are tested, also where nobody sends one; return how many are."""
+    with open_session() as session:
+        over = watch(session, current_limits(), now=now())
+        session.commit()
+    return over
+
+
 def audit() -> None:
-    """Hold all totals against the ledger, once a day; log every difference as an error."""
+    """Hold all totals against the ledger, once a day; log and tell every difference."""
     with open_session() as session:
         last = session.get(JobRun, "audit-done")
         if last is not None and last.started_at > now() - AUDIT_EVERY:
             return
         found = verify_ledger(session)
+        differences = [str(difference) for difference in found.differences]
+        tell_drift(session, differences, books="ours", now=now())
         _write_start(session, "audit-done")
         session.commit()
     for difference in found.differences:
@@ -121,12 +158,26 @@ JOBS: Mapping[str, tuple[Callable[[], object], timedelta]] = MappingProxyType(
     {
         "roll": (roll, timedelta(seconds=10)),
         "inbox": (work_inbox, timedelta(seconds=2)),
+        "notices": (tell, timedelta(seconds=10)),
         "mail": (send_mail, timedelta(seconds=5)),
+        "calls": (send_calls, timedelta(seconds=5)),
+        "guard": (watch_guard, timedelta(seconds=30)),
         "reconcile": (ask_stripe, timedelta(hours=1)),
         "forget": (forget, timedelta(hours=1)),
         "audit": (audit, timedelta(minutes=10)),
     }
 )
+
+
+def note_start(app: Flask) -> None:
+    """Write down, before the first tick, for how long no scheduler ran."""
+    with app.app_context():
+        try:
+            with open_session() as session:
+                note_return(session, now=now())
+                session.commit()
+        except SQLAlchemyError:
+            log.exception("it could not be written down that the scheduler is back")
 
 
 def run_job(app: Flask, name: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from core.errors import Conflict, DomainError, Invalid, NotFound, Unavailable
+from core.words import N_
 
 
 class GatewayUnavailable(Unavailable):
@@ -17,11 +18,17 @@ class GatewayRefused(DomainError):
     code = "stripe_refused"
 
 
+class CustomerGone(GatewayRefused):
+    """Stripe has no such customer any more: somebody deleted it there."""
+
+    code = "customer_gone"
+
+
 class PaymentsNotSetUp(Unavailable):
-    """There is no Stripe key."""
+    """There is no Stripe key. What an admin is to do about it, `doctor` says."""
 
     code = "payments_not_set_up"
-    hint = "Set STRIPE_SECRET_KEY and STRIPE_WEBHOOK_SECRET; README.md says how."
+    hint = N_("Please come back later, or write to the people whom you want to give to.")
 
 
 class UntrustedEvent(Invalid):
@@ -30,16 +37,38 @@ class UntrustedEvent(Invalid):
     code = "untrusted_event"
 
 
+class ChallengeUnavailable(Unavailable):
+    """Who makes the challenge can't be asked, or does not know our keys."""
+
+    code = "challenge_unavailable"
+
+    def __init__(self) -> None:
+        super().__init__(N_("We can't check that you are a person just now."))
+
+
 class CampaignNotOpen(Conflict):
     """The campaign takes no gifts now."""
 
     code = "campaign_not_open"
+    hint = N_("Nothing was charged. Please come back later.")
 
 
 class DonationNotKnownYet(DomainError):
     """Stripe tells of a donation that is not in our books; to be tried again."""
 
     code = "donation_not_known_yet"
+
+
+class DonationNotFound(NotFound):
+    """There is no such donation, or it belongs to another campaign."""
+
+    code = "donation_not_found"
+    hint = N_(
+        "Perhaps the address is not whole. If you have paid, your gift is counted all the same."
+    )
+
+    def __init__(self) -> None:
+        super().__init__(N_("We know of no such gift."))
 
 
 class DonorNotFound(NotFound):
@@ -49,6 +78,16 @@ class DonorNotFound(NotFound):
 
     def __init__(self) -> None:
         super().__init__("Nothing is held on anybody of this address.")
+
+
+class NoGiftsThatYear(NotFound):
+    """The donor gave nothing that counts in that year, or is erased."""
+
+    code = "no_gifts_that_year"
+    hint = N_("Go back to your gifts and choose another year.")
+
+    def __init__(self, year: int) -> None:
+        super().__init__(N_("There are no gifts of {year}."), year=str(year))
 
 
 class NotErasableYet(Conflict):
@@ -61,7 +100,17 @@ class LinkExpired(NotFound):
     """The mailed link is too old, or was never ours."""
 
     code = "link_expired"
-    hint = "Links work for an hour. Ask for a new one at /manage."
+    hint = N_("Links work for an hour. Ask for a new one: it takes a minute.")
 
     def __init__(self) -> None:
-        super().__init__("This link does not work any more.")
+        super().__init__(N_("This link does not work any more."))
+
+
+class FormTooOld(DomainError):
+    """A form came without the token of this browser's session: another site's, or an old one."""
+
+    code = "form_too_old"
+    hint = N_("Nothing was done. Go back, load the page anew, and press the button once more.")
+
+    def __init__(self) -> None:
+        super().__init__(N_("This page was open for too long, or cookies are switched off."))

@@ -1,21 +1,30 @@
-"""`/manage`: where donors who give regularly get a link by mail, and what the link opens."""
+"""`/manage`: where donors get a link by mail, and what the link opens.
+
+Every address in here carries the language on (`?lang=`), so that what a form answers is in the
+language that the form was read in.
+"""
 
 from __future__ import annotations
 
 from http import HTTPStatus
 from typing import cast
 
-from flask import Blueprint, Response, current_app, redirect, render_template, request
+from flask import Blueprint, Response, current_app, redirect, request
 from flask_wtf import FlaskForm
+from sqlalchemy.orm import Session
 from wtforms import StringField
 from wtforms.validators import Email, InputRequired, Length
 
 from core.clock import now
 from core.db import db, read_session
-from core.web import PAGE_POLICY, settings
+from core.web import PAGE_POLICY, reader_locale, render_page, settings
+from core.words import N_, SOURCE_LANGUAGE
 from payments.edge import current_gateway, limiter
 from payments.errors import GatewayRefused, GatewayUnavailable, PaymentsNotSetUp
-from payments.managing import customer_of, post_link, regular_gifts
+from payments.letters import locale_of_donor
+from payments.managing import customer_of, donor_of, post_link, regular_gifts
+from payments.models import Donor
+from payments.statements import post_statement, read_statement, read_years, statement_values
 
 bp = Blueprint("manage", __name__, url_prefix="/manage")
 
@@ -26,9 +35,9 @@ class LinkForm(FlaskForm):  # type: ignore[misc] # Flask-WTF ships no types
     email = StringField(
         filters=[lambda text: text.strip() if text else text],
         validators=[
-            InputRequired(message="Enter the mail address that you gave with your gift."),
-            Length(max=254, message="This address is too long."),
-            Email(message="This does not look like a mail address."),
+            InputRequired(message=N_("Enter the mail address that you gave with your gift.")),
+            Length(max=254, message=N_("This address is too long.")),
+            Email(message=N_("This does not look like a mail address.")),
         ],
     )
 
@@ -49,29 +58,31 @@ def ask() -> str:
 @bp.post("")
 @limiter.limit("5 per minute; 30 per hour")
 def mail_link() -> str | tuple[str, int]:
-    """Mail the link where the address gives regularly; the answer is the same where it does not."""
+    """Mail the link where somebody gave from the address; the answer is the same where not."""
     form = LinkForm()
     if not form.validate():
         return _form(form), HTTPStatus.UNPROCESSABLE_ENTITY
-    chosen = settings()
+    chosen, locale = settings(), reader_locale(SOURCE_LANGUAGE)
     if chosen.mail_url is None:
         return _form(form), HTTPStatus.SERVICE_UNAVAILABLE
     post_link(
         db.session,
         form.email.data or "",
-        secret_key=chosen.secret_key.get_secret_value(),
+        secret_key=_secret(),
+        site_name=chosen.site_name,
         base_url=chosen.base_url,
+        locale=locale,
         now=now(),
     )
     db.session.commit()
-    return render_template("manage.html", sent=True)
+    return render_page("manage.html", locale=locale, sent=True)
 
 
 @bp.get("/<token>")
 def gifts(token: str) -> Response:
-    """Show the donor's regular gifts. Changes nothing: mail programs open links by themselves."""
-    found = regular_gifts(read_session(), token, secret_key=_secret(), now=now())
-    return _gifts(token, gifts=found)
+    """Show the donor's gifts. Changes nothing: mail programs open links by themselves."""
+    session = read_session()
+    return _gifts(session, token, _donor(session, token))
 
 
 @bp.post("/<token>")
@@ -80,37 +91,70 @@ def open_portal(token: str) -> Response:
     """Lead on to Stripe's portal."""
     gateway = current_gateway()
     if gateway is None:
-        raise PaymentsNotSetUp("This site takes no payments by Stripe.")
+        raise PaymentsNotSetUp(N_("This site takes no payments by Stripe."))
     session = read_session()
-    customer_id = customer_of(
-        session, token, request.form.get("gift", ""), secret_key=_secret(), now=now()
-    )
+    customer_id = customer_of(session, _donor(session, token), request.form.get("gift", ""))
     session.rollback()  # no transaction stays open while we wait for Stripe
     try:
         address = gateway.open_portal(customer_id, return_url=f"{settings().base_url}/manage")
     except (GatewayUnavailable, GatewayRefused) as error:
         current_app.logger.warning("no portal for %s: %s", customer_id, error)
-        found = regular_gifts(read_session(), token, secret_key=_secret(), now=now())
-        response = _gifts(token, gifts=found, is_away=True)
+        session = read_session()
+        response = _gifts(session, token, _donor(session, token), is_away=True)
         response.status_code = HTTPStatus.SERVICE_UNAVAILABLE
         return response
     return cast("Response", redirect(address, code=HTTPStatus.SEE_OTHER))
 
 
+@bp.get("/<token>/statements/<int:year>")
+def statement(token: str, year: int) -> str:
+    """Show what the donor gave in a year, to be printed or kept."""
+    session = read_session()
+    return _statement(session, token, _donor(session, token), year)
+
+
+@bp.post("/<token>/statements/<int:year>")
+@limiter.limit("20 per minute")
+def mail_statement(token: str, year: int) -> str | tuple[str, int]:
+    """Mail the statement to its donor."""
+    session, chosen = db.session, settings()
+    donor = _donor(session, token)
+    if chosen.mail_url is None:
+        return _statement(session, token, donor, year), HTTPStatus.SERVICE_UNAVAILABLE
+    post_statement(
+        session,
+        donor,
+        year,
+        locale=_locale_for(session, donor),
+        site_name=chosen.site_name,
+        base_url=chosen.base_url,
+        now=now(),
+    )
+    session.commit()
+    return _statement(session, token, donor, year, mailed=True)
+
+
 def _form(form: LinkForm) -> str:
     error = next(iter(form.errors.get("email", ())), "")
-    if form.errors and not error:
-        error = "This page was open for long. Please press the button once more."
-    return render_template(
+    return render_page(
         "manage.html",
+        locale=reader_locale(SOURCE_LANGUAGE),
         email=form.email.data or "",
         error=error,
         can_mail=settings().mail_url is not None,
     )
 
 
-def _gifts(token: str, **values: object) -> Response:
-    page = render_template("manage_gifts.html", token=token, **values)
+def _gifts(session: Session, token: str, donor: Donor, *, is_away: bool = False) -> Response:
+    locale = _locale_for(session, donor)
+    page = render_page(
+        "manage_gifts.html",
+        locale=locale,
+        token=token,
+        regular=regular_gifts(session, donor, locale=locale),
+        years=read_years(session, donor, locale=locale),
+        is_away=is_away,
+    )
     response = current_app.make_response(page)
     gateway = current_gateway()
     if gateway is not None:
@@ -119,6 +163,29 @@ def _gifts(token: str, **values: object) -> Response:
             "form-action 'self'", f"form-action 'self' {gateway.portal_origin}"
         )
     return response
+
+
+def _statement(
+    session: Session, token: str, donor: Donor, year: int, *, mailed: bool = False
+) -> str:
+    locale = _locale_for(session, donor)
+    return render_page(
+        "statement.html",
+        locale=locale,
+        token=token,
+        today=now().date(),
+        can_mail=settings().mail_url is not None,
+        mailed=mailed,
+        **statement_values(read_statement(session, donor, year), locale=locale),
+    )
+
+
+def _donor(session: Session, token: str) -> Donor:
+    return donor_of(session, token, secret_key=_secret(), now=now())
+
+
+def _locale_for(session: Session, donor: Donor) -> str:
+    return reader_locale(locale_of_donor(session, donor.id) or SOURCE_LANGUAGE)
 
 
 def _secret() -> str:

@@ -1,4 +1,4 @@
-"""`donors export|erase`."""
+"""`donors export|erase|statement`."""
 
 from __future__ import annotations
 
@@ -9,8 +9,14 @@ from flask.cli import AppGroup
 
 from core.clock import now
 from core.db import db, read_session
+from core.web import settings
+from core.words import SOURCE_LANGUAGE
 from ops.commands.printing import sentences
+from payments.donating import find_donor
+from payments.errors import DonorNotFound
+from payments.letters import locale_of_donor
 from payments.privacy import erase_donor, export_donor
+from payments.statements import post_statement, read_statement, write_statement
 
 donors = AppGroup("donors", help="What is held on a person, and its erasure.")
 
@@ -39,3 +45,43 @@ def erase(email: str, *, yes: bool) -> None:
     )
     if erased.customer_ids:
         click.echo(f"Stripe keeps its own. Delete there: {', '.join(erased.customer_ids)}")
+
+
+@donors.command("statement")
+@click.argument("email")
+@click.option("--year", type=int, required=True, help="The year, as in 2026.")
+@click.option("--mail", is_flag=True, help="Mail it to the donor instead of printing it.")
+@sentences
+def statement(email: str, *, year: int, mail: bool) -> None:
+    """Print what a donor gave in a year, or mail it to the donor."""
+    session, chosen = db.session, settings()
+    donor = find_donor(session, email)
+    if donor is None:
+        raise DonorNotFound
+    locale = locale_of_donor(session, donor.id) or SOURCE_LANGUAGE
+    if not mail:
+        letter = write_statement(
+            read_statement(session, donor, year),
+            locale=locale,
+            site_name=chosen.site_name,
+            base_url=chosen.base_url,
+        )
+        click.echo(letter.text, nl=False)
+        return
+    if chosen.mail_url is None:
+        raise click.ClickException("This site sends no mail: MAIL_URL says how it would.")
+    is_new = post_statement(
+        session,
+        donor,
+        year,
+        locale=locale,
+        site_name=chosen.site_name,
+        base_url=chosen.base_url,
+        now=now(),
+    )
+    session.commit()
+    click.echo(
+        f"Posted to {donor.email}; the scheduler sends it."
+        if is_new
+        else "It was posted less than five minutes ago; once is enough."
+    )

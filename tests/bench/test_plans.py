@@ -108,7 +108,7 @@ def _roll(session: Session, campaign: Campaign) -> None:
 
 
 def _read_everything_on_a_face(session: Session, campaign: Campaign) -> None:
-    change_campaign(session, campaign.slug, CampaignChanges(shows=tuple(Shown)))
+    change_campaign(session, campaign.slug, CampaignChanges(shows=tuple(Shown)), now=START)
     read_face(session, campaign.slug, now=START, base_url=BASE_URL)
 
 
@@ -127,7 +127,9 @@ PATHS: dict[str, Callable[[Session, Campaign], object]] = {
     "read the months": lambda session, campaign: read_history(session, campaign.slug, now=START),
     "post a gift and a refund": _gift,
     "roll": _roll,
-    "thank": lambda session, _: post_thanks(session, base_url=BASE_URL, now=START),
+    "thank": lambda session, _: post_thanks(
+        session, site_name="Goalpost", base_url=BASE_URL, now=START
+    ),
     "find mail to send": lambda session, _: due_mail_ids(session, now=START),
     "forget what is old": lambda session, _: tidy(session, KEEP, now=START),
     "look into the inbox": lambda session, _: due_event_ids(session, now=START),

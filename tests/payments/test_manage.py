@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
@@ -19,12 +19,16 @@ from core.clock import MovableClock
 from core.db import db
 from core.outbox import OutboxMail
 from core.settings import Settings
+from payments.models import Donation
+from payments.privacy import erase_donor
 from tests.conftest import MakeCampaign, make_settings
 from tests.fake_gateway import FakeGateway
 from tests.payments.conftest import Books
 from tests.payments.pages import fields_of, look
 
 ANN = "ann@example.org"
+
+only_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
 @pytest.fixture
@@ -74,12 +78,23 @@ def test_the_answer_is_the_same_for_a_known_and_an_unknown_address(
     assert mail.recipient == ANN
 
 
-def test_who_gave_once_has_nothing_to_manage(
+def test_who_gave_once_gets_a_link_to_the_gift_and_its_year(
     client: FlaskClient, session: Session, books: Books
 ) -> None:
     checkout = books.donate(email=ANN)
     books.gateway.pay(checkout)
     books.hear(checkout)
+    assert ask(client, ANN).status_code == 200
+    page = client.get(link(session))
+    assert "no regular gift" in page.text
+    assert "Statement for 2021" in page.text
+    assert 'name="gift"' not in page.text
+
+
+def test_who_went_to_pay_and_did_not_gets_no_mail(
+    client: FlaskClient, session: Session, books: Books
+) -> None:
+    books.donate(email=ANN)
     assert ask(client, ANN).status_code == 200
     assert mails(session) == []
 
@@ -102,8 +117,8 @@ def test_the_link_leads_to_the_portal_of_the_gift(
     ask(client, ANN)
     page = client.get(link(session))
     assert page.status_code == 200
-    assert "20 $ a month" in page.text
-    assert "The next payment is on 12 June 2021" in page.text
+    assert "20 $ a month." in page.text
+    assert "The next payment is on June 12, 2021" in page.text
     assert page.headers["Referrer-Policy"] == "no-referrer"
     assert "https://billing.stripe.com" in page.headers["Content-Security-Policy"]
     fields = fields_of(page)
@@ -161,7 +176,10 @@ def test_another_donor_s_gift_is_out_of_reach(
 
 @pytest.mark.usefixtures("subscription")
 def test_a_form_of_another_site_is_refused(client: FlaskClient, session: Session) -> None:
-    assert client.post("/manage", data={"email": ANN}).status_code == 400
+    refused = client.post("/manage", data={"email": ANN})
+    assert refused.status_code == 400
+    assert "press the button once more" in refused.text
+    assert "CSRF" not in refused.text
     assert mails(session) == []
 
 
@@ -171,12 +189,12 @@ def test_an_ended_gift_is_gone_from_the_page(
 ) -> None:
     ask(client, ANN)
     address = link(session)
-    books.gateway.change_subscription("sub_2", cancel_at=datetime(2021, 6, 12, tzinfo=UTC))
+    books.gateway.change_subscription("sub_2", cancel_at=datetime(2021, 6, 12, 4, tzinfo=UTC))
     books.hear("sub_2")
-    assert "It ends on 12 June 2021" in client.get(address).text
+    assert "It ends on June 12, 2021" in client.get(address).text
     books.gateway.change_subscription("sub_2", status="canceled")
     books.hear("sub_2")
-    assert "no regular gift any more" in client.get(address).text
+    assert "no regular gift" in client.get(address).text
 
 
 @pytest.mark.usefixtures("subscription")
@@ -190,6 +208,72 @@ def test_stripe_being_away_is_said_and_the_page_stays(
     assert away.status_code == 503
     assert "try again in a minute" in away.text
     assert "20 $ a month" in away.text
+
+
+@only_sqlite
+@pytest.mark.usefixtures("subscription")
+def test_the_mail_is_in_the_language_of_the_last_gift(
+    client: FlaskClient, session: Session, books: Books
+) -> None:
+    with books.session() as own:
+        own.execute(update(Donation).values(locale="de"))
+        own.commit()
+    ask(client, ANN)
+    (mail,) = mails(session)
+    assert 'lang="de"' in (mail.html or "")
+    assert link(session) in (mail.html or "")
+    assert 'lang="de"' in client.get(link(session)).text
+
+
+@only_sqlite
+@pytest.mark.usefixtures("subscription")
+def test_the_mail_is_in_the_language_of_the_request_where_no_gift_had_one(
+    client: FlaskClient, session: Session
+) -> None:
+    token = fields_of(client.get("/manage"))["csrf_token"]
+    data = {"csrf_token": token, "email": ANN}
+    answer = client.post("/manage", data=data, headers={"Accept-Language": "fr"})
+    assert 'lang="fr"' in answer.text
+    assert 'lang="fr"' in (mails(session)[0].html or "")
+
+
+@only_sqlite
+@pytest.mark.usefixtures("subscription")
+def test_days_and_amounts_are_printed_in_the_reader_s_language(
+    client: FlaskClient, session: Session
+) -> None:
+    ask(client, ANN)
+    page = client.get(link(session), headers={"Accept-Language": "de"})
+    assert "12. Juni 2021" in page.text
+    assert 'lang="de"' in page.text
+    assert f'action="{link(session)}?lang=de"' in page.text
+
+
+@only_sqlite
+def test_the_day_of_a_renewal_is_that_of_the_campaign_s_zone(
+    client: FlaskClient, session: Session, subscription: str, books: Books
+) -> None:
+    late = datetime(2021, 6, 13, 3, 30, tzinfo=UTC)  # half past eleven in New York, the day before
+    books.gateway.change_subscription(subscription, renews_at=late)
+    books.hear(subscription)
+    ask(client, ANN)
+    assert "on June 12, 2021" in client.get(link(session)).text
+
+
+@only_sqlite
+@pytest.mark.usefixtures("subscription")
+def test_the_link_of_somebody_who_was_erased_opens_nothing(
+    client: FlaskClient, session: Session, books: Books, clock: MovableClock
+) -> None:
+    ask(client, ANN)
+    address = link(session)
+    books.gateway.change_subscription("sub_2", status="canceled")
+    books.hear("sub_2")
+    with books.session() as own:
+        erase_donor(own, ANN, now=clock.now())
+        own.commit()
+    assert client.get(address).status_code == 404
+    assert client.get(f"{address}/statements/2021").status_code == 404
 
 
 @pytest.mark.parametrize("email", ["", "not an address", "x" * 255 + "@example.org", "a\0@b.cd"])

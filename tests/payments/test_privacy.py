@@ -50,7 +50,7 @@ def ann(client: FlaskClient, books: Books, clock: MovableClock, post: Callable[.
     event["data"]["object"]["receipt_email"] = "Ann@Example.org"
     assert post(json.dumps(event).encode()) == 200
     with books.session() as session:
-        post_thanks(session, base_url="https://goal.example", now=clock.now())
+        post_thanks(session, site_name="Goalpost", base_url="https://goal.example", now=clock.now())
         session.commit()
     return payment.id
 
@@ -120,7 +120,10 @@ def test_an_erased_donor_does_not_come_back_with_a_refund(
     assert standing(session) == [(1_500, 1, 1)]
     assert [donor.email for donor in look(session, select(Donor))] == [None]
     with books.session() as own:
-        assert post_thanks(own, base_url="https://goal.example", now=clock.now()) == 0
+        assert (
+            post_thanks(own, site_name="Goalpost", base_url="https://goal.example", now=clock.now())
+            == 0
+        )
 
 
 @pytest.mark.usefixtures("ann")

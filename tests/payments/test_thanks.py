@@ -1,20 +1,41 @@
 from __future__ import annotations
 
+import re
+
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from campaigns.models import Campaign, LedgerEntry
+from campaigns.models import Campaign, CampaignState, LedgerEntry, ReferenceKind
+from core.clock import MovableClock
+from core.db import Base
 from payments.models import Donation
 from tests.conftest import MakeCampaign
 from tests.fake_gateway import FakeGateway
+from tests.payments.conftest import Books
+from tests.payments.gifts import DISPUTE, REFUND, give_with_cover
 from tests.payments.pages import give_online, look
+
+only_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
 @pytest.fixture(autouse=True)
-def _campaign(make_campaign: MakeCampaign) -> Campaign:
+def campaign(make_campaign: MakeCampaign) -> Campaign:
     return make_campaign()
+
+
+def came_back(
+    client: FlaskClient, books: Books, reference: str, locale: str = "en"
+) -> tuple[str, str]:
+    """Bring the books along, open the page of the one gift; return its address and its text."""
+    books.hear(reference)
+    (donation,) = books.donations()
+    address = f"/c/support-us/thanks?donation={donation.id}"
+    page = client.get(address, headers={"Accept-Language": locale})
+    assert page.status_code == 200
+    return address, page.text
 
 
 @pytest.fixture
@@ -97,3 +118,157 @@ def test_donation_of_another_campaign_is_404(
 ) -> None:
     make_campaign(slug="other")
     assert client.get(address.replace("support-us", "other")).status_code == 404
+
+
+def test_what_was_added_for_the_fees_is_told_beside_the_gift(
+    client: FlaskClient, books: Books, campaign: Campaign, clock: MovableClock
+) -> None:
+    donation = give_with_cover(books, campaign, clock, amount_minor=2_000, cover_minor=91)
+    page = client.get(f"/c/support-us/thanks?donation={donation}").text
+    assert "Your 20 $ arrived, and the 0.91 $ that you added for the fees." in page
+
+
+@pytest.mark.parametrize(
+    ("taken", "title", "said"),
+    [
+        ([(REFUND, 2_091)], "This gift was given back", "Your 20.91 $ went back to you"),
+        ([(DISPUTE, 2_091)], "being looked into", "tell your bank that you know this payment"),
+        ([(REFUND, 500)], "Thank you", "5 $ of it went back to you since"),
+        ([(DISPUTE, 500)], "Thank you", "asked for 5 $ of it back"),
+    ],
+)
+def test_what_went_back_is_told_from_the_books(
+    client: FlaskClient,
+    books: Books,
+    campaign: Campaign,
+    clock: MovableClock,
+    taken: list[tuple[ReferenceKind, int]],
+    title: str,
+    said: str,
+) -> None:
+    donation = give_with_cover(
+        books, campaign, clock, amount_minor=2_000, cover_minor=91, taken=taken
+    )
+    page = client.get(f"/c/support-us/thanks?donation={donation}").text
+    assert title in page
+    assert said in page
+
+
+def test_payment_that_is_not_as_asked_is_said_to_be_looked_at(
+    client: FlaskClient, books: Books, fake_gateway: FakeGateway
+) -> None:
+    checkout = books.donate()
+    payment = fake_gateway.pay(checkout)
+    fake_gateway.change_payment(payment.id, currency="EUR")
+    _, page = came_back(client, books, checkout)
+    assert "Somebody looks at it before it counts" in page
+    assert 'http-equiv="refresh"' not in page
+
+
+def test_regular_gift_says_when_the_next_payment_is_and_how_to_end_it(
+    client: FlaskClient, books: Books
+) -> None:
+    checkout = books.donate(frequency="month")
+    books.gateway.subscribe(checkout)
+    _, page = came_back(client, books, checkout)
+    assert "You give every month. The next payment is on June 12, 2021." in page
+    assert 'href="/manage"' in page
+    assert "give monthly" not in page
+
+
+@only_sqlite
+def test_regular_gift_that_ends_promises_no_payment(client: FlaskClient, books: Books) -> None:
+    checkout = books.donate(frequency="month")
+    books.gateway.subscribe(checkout)
+    books.hear(checkout)
+    books.gateway.change_subscription("sub_2", status="canceled")
+    _, page = came_back(client, books, "sub_2")
+    assert "next payment" not in page
+    assert "every month." not in page
+
+
+@only_sqlite
+def test_gift_of_once_leads_to_a_monthly_one_where_that_is_offered(
+    client: FlaskClient, books: Books, session: Session, campaign: Campaign
+) -> None:
+    checkout = books.donate()
+    books.gateway.pay(checkout)
+    address, page = came_back(client, books, checkout)
+    assert 'href="/c/support-us?frequency=month#give"' in page
+    session.merge(campaign).frequencies = "once"
+    session.commit()
+    assert "frequency=month" not in client.get(address).text
+    session.merge(campaign).state = CampaignState.PAUSED
+    campaign.frequencies = "once,month"
+    session.commit()
+    assert "frequency=month" not in client.get(address).text
+
+
+def test_page_speaks_the_reader_s_language(client: FlaskClient, books: Books) -> None:
+    checkout = books.donate(frequency="month")
+    books.gateway.subscribe(checkout)
+    _, page = came_back(client, books, checkout, locale="de")
+    assert 'lang="de"' in page
+    assert "12. Juni 2021" in page
+
+
+@only_sqlite
+def test_page_speaks_the_form_s_language_where_the_reader_asks_for_none(
+    client: FlaskClient, books: Books, session: Session
+) -> None:
+    checkout = books.donate()
+    books.gateway.pay(checkout)
+    books.hear(checkout)
+    (donation,) = books.donations()
+    session.get_one(Donation, donation.id).locale = "fr"
+    session.commit()
+    page = client.get(f"/c/support-us/thanks?donation={donation.id}")
+    assert 'lang="fr"' in page.text
+
+
+def test_page_of_whoever_it_is_passed_on_to_tells_the_gift_and_changes_nothing(
+    client: FlaskClient, app: Flask, books: Books, session: Session
+) -> None:
+    checkout = books.donate(frequency="month")
+    books.gateway.subscribe(checkout)
+    address, _ = came_back(client, books, checkout)
+    told = {"message": "Go on like that", "dedication": "For Grandmother", "public_name": "Ann E."}
+    session.execute(update(Donation).values(**told))
+    session.commit()
+    before = everything(session), dict(books.gateway.calls)
+    stranger = app.test_client()
+    pages = [stranger.get(address), stranger.get(address), stranger.get(f"{address}&round=3")]
+    for page in pages:
+        assert page.status_code == 200
+        for secret in (
+            "ann@example.org",
+            "Ann E.",
+            "Go on like that",
+            "Grandmother",
+            "sub_",
+            "cus_",
+        ):
+            assert secret not in page.text
+    assert (everything(session), dict(books.gateway.calls)) == before
+
+
+def everything(session: Session) -> list[object]:
+    """Return every row that a gift may have, as it stands."""
+    session.rollback()
+    rows: list[object] = []
+    for table in Base.metadata.sorted_tables:
+        rows += [tuple(row) for row in session.execute(select(table).order_by(*table.primary_key))]
+    session.rollback()
+    return rows
+
+
+@only_sqlite
+def test_page_is_for_no_other_site(client: FlaskClient, address: str) -> None:
+    page = client.get(address)
+    assert page.headers["Referrer-Policy"] == "no-referrer"
+    assert "default-src 'none'" in page.headers["Content-Security-Policy"]
+    assert page.headers["Cache-Control"] == "no-store"
+    assert '<meta name="robots" content="noindex">' in page.text
+    loaded = re.findall(r'<(?:script|img|link|iframe)[^>]*(?:src|href)="([^"]*)"', page.text)
+    assert loaded
+    assert [url for url in loaded if not url.startswith("/")] == []
