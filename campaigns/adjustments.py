@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from campaigns.catalog import find_campaign
-from campaigns.models import LedgerEntry, Period, Reference
+from campaigns.models import EntryKind, LedgerEntry, Period, Reference
 
 MOST_LISTED = 1000
 
@@ -41,7 +41,12 @@ def list_adjustments(
         )
         .join(Period, Period.id == LedgerEntry.period_id)
         .join(Reference, Reference.id == LedgerEntry.reference_id)
-        .where(Period.campaign_id == campaign.id, LedgerEntry.after_close.is_(True))
+        .where(
+            Period.campaign_id == campaign.id,
+            LedgerEntry.after_close.is_(True),
+            # What covers fees was never announced.
+            LedgerEntry.kind == EntryKind.GIFT,
+        )
         .order_by(LedgerEntry.id.desc())
         .limit(limit)
     )

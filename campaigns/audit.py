@@ -6,10 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, case, func, select
 from sqlalchemy.orm import Session, aliased
 
-from campaigns.models import Campaign, LedgerEntry, Period, PeriodDonor, Reference
+from campaigns.models import Campaign, EntryKind, LedgerEntry, Period, PeriodDonor, Reference
+
+_OF_GIFTS = LedgerEntry.kind == EntryKind.GIFT
+_OF_COVERS = LedgerEntry.kind == EntryKind.COVER
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +23,12 @@ class Difference:
     figure: str
     kept: int
     recomputed: int
+
+    def __str__(self) -> str:
+        return (
+            f"{self.where}: {self.figure} is kept as {self.kept},"
+            f" the entries say {self.recomputed}"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +49,7 @@ def verify_ledger(session: Session) -> Audit:
         *_references(session),
         *_period_totals(session),
         *_gifts_below_zero(session),
+        *_covers(session),
         *_closed_periods(session),
     )
     return Audit(
@@ -50,30 +60,32 @@ def verify_ledger(session: Session) -> Audit:
 
 
 def _references(session: Session) -> Iterator[Difference]:
-    total = func.coalesce(func.sum(LedgerEntry.amount_minor), 0)
+    total = func.coalesce(func.sum(LedgerEntry.amount_minor).filter(_OF_GIFTS), 0)
+    cover = func.coalesce(func.sum(LedgerEntry.amount_minor).filter(_OF_COVERS), 0)
     last = func.coalesce(func.max(LedgerEntry.sequence), 0)
     count = func.count(LedgerEntry.id)
     statement = (
-        select(Reference, total, count, last)
+        select(Reference, total, cover, count, last)
         .outerjoin(LedgerEntry, LedgerEntry.reference_id == Reference.id)
         .group_by(Reference.id)
         .having(
             (total != Reference.posted_minor)
+            | (cover != Reference.cover_posted_minor)
             | (count != Reference.entry_count)
             | (last != Reference.entry_count)
         )
         .order_by(Reference.id)
     )
-    for reference, posted, entries, sequence in session.execute(statement):
-        kept = (reference.posted_minor, reference.entry_count, reference.entry_count)
-        for figure, was, should in zip(
-            ("posted_minor", "entry_count", "last sequence"),
-            kept,
-            (int(posted), entries, sequence),
-            strict=True,
-        ):
+    for row, posted, covered, entries, sequence in session.execute(statement):
+        figures = (
+            ("posted_minor", row.posted_minor, int(posted)),
+            ("cover_posted_minor", row.cover_posted_minor, int(covered)),
+            ("entry_count", row.entry_count, entries),
+            ("last sequence", row.entry_count, sequence),
+        )
+        for figure, was, should in figures:
             if was != should:
-                yield Difference(reference.name, figure, was, should)
+                yield Difference(row.name, figure, was, should)
 
 
 def _period_totals(session: Session) -> Iterator[Difference]:
@@ -95,8 +107,13 @@ def _period_totals(session: Session) -> Iterator[Difference]:
         .group_by(gift.period_id)
         .subquery()
     )
+    amount = func.sum(LedgerEntry.amount_minor)
     raised = (
-        select(LedgerEntry.period_id, func.sum(LedgerEntry.amount_minor).label("minor"))
+        select(
+            LedgerEntry.period_id,
+            amount.filter(_OF_GIFTS).label("minor"),
+            amount.filter(_OF_COVERS).label("cover_minor"),
+        )
         .group_by(LedgerEntry.period_id)
         .subquery()
     )
@@ -111,6 +128,7 @@ def _period_totals(session: Session) -> Iterator[Difference]:
             Campaign.slug,
             Period,
             func.coalesce(raised.c.minor, 0),
+            func.coalesce(raised.c.cover_minor, 0),
             func.coalesce(counted.c.donations, 0),
             func.coalesce(counted.c.donors, 0),
             func.coalesce(listed.c.donors, 0),
@@ -129,6 +147,7 @@ def _compare(session: Session, statement: Select[*tuple[Any, ...]]) -> Iterator[
         slug, period, *recomputed = row
         kept = (
             ("raised_minor", period.raised_minor),
+            ("cover_minor", period.cover_minor),
             ("donation_count", period.donation_count),
             ("donor_count", period.donor_count),
             ("listed donors", period.donor_count),
@@ -151,10 +170,31 @@ def _gifts_below_zero(session: Session) -> Iterator[Difference]:
         yield Difference(name, "left of the gift", int(minor), 0)
 
 
+def _covers(session: Session) -> Iterator[Difference]:
+    """What is left of a cover: all of it, less what reductions ask for beyond the gift."""
+    gift, reduction = aliased(Reference), aliased(Reference)
+    asked = -func.coalesce(func.sum(reduction.stated_minor), 0)
+    over = case((asked > gift.stated_minor, asked - gift.stated_minor), else_=0)
+    left = case(
+        (gift.gift_id.is_not(None), 0),  # only a gift has one
+        (over < gift.cover_stated_minor, gift.cover_stated_minor - over),
+        else_=0,
+    )
+    statement = (
+        select(gift.name, gift.cover_posted_minor, left)
+        .outerjoin(reduction, reduction.gift_id == gift.id)
+        .where((gift.cover_stated_minor != 0) | (gift.cover_posted_minor != 0))
+        .group_by(gift.id)
+        .having(gift.cover_posted_minor != left)
+    )
+    for name, posted, should in session.execute(statement):
+        yield Difference(name, "left of the cover", posted, int(should))
+
+
 def _closed_periods(session: Session) -> Iterator[Difference]:
     """What a closed period raised is what was announced and the entries that came after."""
     later = func.coalesce(
-        func.sum(LedgerEntry.amount_minor).filter(LedgerEntry.after_close.is_(True)), 0
+        func.sum(LedgerEntry.amount_minor).filter(LedgerEntry.after_close.is_(True), _OF_GIFTS), 0
     )
     statement = (
         select(Campaign.slug, Period.key, Period.raised_minor, Period.as_closed_minor + later)

@@ -14,8 +14,11 @@ from sqlalchemy.orm import Session, selectinload
 
 from campaigns import look
 from campaigns.errors import CampaignExists, CampaignNotFound, InvalidCampaign
+from campaigns.fees import Fees, checked_fees
+from campaigns.matching import Matching, checked_matching, set_matching
 from campaigns.models import Campaign, CampaignState, CampaignTier, SuggestedAmount
 from campaigns.periods import get_or_create_period
+from campaigns.story import checked_story
 from core.db import insert_if_absent
 from core.money import MOST_MINOR, check_pattern, known_currency, known_locale
 from core.months import load_zone
@@ -32,19 +35,24 @@ _RESERVED_SLUGS = frozenset({"v1", "v1.js", "static", "api", "admin", "thanks", 
 class CampaignChanges:
     """What is to be changed of a campaign; None and what is not named stay as they are.
 
-    An empty text takes the campaign's own `accent` or `button` away, empty `hosts` let every page
-    frame it, and no amounts for a frequency are the ones that every campaign begins with.
+    An empty text takes the campaign's own `accent`, `button` or `story` away, empty `hosts` let
+    every page frame it, and no suggestions for a frequency are the amounts that every campaign
+    begins with. A matching without a sponsor ends it; the period that has begun takes part in a
+    change of it, what has ended does not.
     """
 
     title: str | None = None
     description: str | None = None
+    story: str | None = None
     state: CampaignState | None = None
     accent: str | None = None
     button: str | None = None
     shows: tuple[str, ...] | None = None
     frequencies: tuple[str, ...] | None = None
     hosts: tuple[str, ...] | None = None
-    suggestions_minor: Mapping[look.Frequency, tuple[int, ...]] = field(default_factory=dict)
+    suggestions: Mapping[look.Frequency, tuple[look.Suggestion, ...]] = field(default_factory=dict)
+    fees: Fees | None = None
+    matching: Matching | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,10 +99,12 @@ def create_campaign(session: Session, new: NewCampaign, *, now: datetime) -> Cam
     session.add_all(CampaignTier(campaign_id=stored.id, amount_minor=tier) for tier in tiers)
     session.flush()
     get_or_create_period(session, stored, now)
-    return change_campaign(session, new.slug, new.changes)
+    return change_campaign(session, new.slug, new.changes, now=now)
 
 
-def change_campaign(session: Session, slug: str, changes: CampaignChanges) -> Campaign:
+def change_campaign(
+    session: Session, slug: str, changes: CampaignChanges, *, now: datetime
+) -> Campaign:
     """Change what is named and leave the rest; returns the campaign, drafts too.
 
     Raises CampaignNotFound, and InvalidCampaign, naming the field, before anything is changed.
@@ -106,23 +116,42 @@ def change_campaign(session: Session, slug: str, changes: CampaignChanges) -> Ca
         if getattr(changes, name) is not None
     }
     suggestions = {
-        frequency: look.checked_suggestions(amounts)
-        for frequency, amounts in changes.suggestions_minor.items()
+        frequency: look.checked_suggestions(suggested)
+        for frequency, suggested in changes.suggestions.items()
     }
+    fees = None if changes.fees is None else checked_fees(changes.fees)
+    matching = None if changes.matching is None else checked_matching(changes.matching)
     for name, value in values.items():
         setattr(campaign, name, value)
-    for frequency, amounts in suggestions.items():
+    if fees is not None:
+        campaign.fee_rate_bp, campaign.fee_fixed_minor = fees.rate_bp, fees.fixed_minor
+    if changes.matching is not None:
+        set_matching(session, campaign, matching, now=now)
+    _suggest(session, campaign, suggestions)
+    session.flush()
+    return find_campaign(session, slug, drafts=True)
+
+
+def _suggest(
+    session: Session,
+    campaign: Campaign,
+    suggestions: Mapping[look.Frequency, tuple[look.Suggestion, ...]],
+) -> None:
+    for frequency, suggested in suggestions.items():
         session.execute(
             delete(SuggestedAmount).where(
                 SuggestedAmount.campaign_id == campaign.id, SuggestedAmount.frequency == frequency
             )
         )
         session.add_all(
-            SuggestedAmount(campaign_id=campaign.id, frequency=frequency, amount_minor=amount)
-            for amount in amounts
+            SuggestedAmount(
+                campaign_id=campaign.id,
+                frequency=frequency,
+                amount_minor=suggestion.amount_minor,
+                note=suggestion.note,
+            )
+            for suggestion in suggested
         )
-    session.flush()
-    return find_campaign(session, slug, drafts=True)
 
 
 def publish_campaign(session: Session, slug: str) -> Campaign:
@@ -199,6 +228,7 @@ _CHECKS: Mapping[str, Callable[[Any], str | None]] = {
     "description": partial(
         _checked_text, field="description", most=_MOST_DESCRIPTION_CHARACTERS, required=False
     ),
+    "story": checked_story,
     "state": CampaignState,
     "accent": look.checked_accent,
     "button": look.checked_button,

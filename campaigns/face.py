@@ -28,11 +28,12 @@ from campaigns.look import (
     shown_notes,
     suggested_minor,
 )
+from campaigns.matching import DOUBLED_PERCENT
 from campaigns.models import Campaign, CampaignState
 from campaigns.progress import Progress, TierView, progress_of
 from campaigns.recent import RecentGift, recent_gifts
 from core.money import typed_amount
-from core.words import Words, direction_of, language_tag, words_of
+from core.words import N_, Words, direction_of, language_tag, words_of
 
 # What stands beside the bar in a column; the donate page offers the rest.
 MOST_CHOICES = 4
@@ -87,6 +88,7 @@ class Face:
     marks: tuple[Mark, ...]
     status: str  # what there is to say of a goal that is reached, or of a campaign that is over
     notes: tuple[str, ...]
+    matching: str  # who adds to every gift, as the notes say it, too; empty where nobody does
     recent: tuple[str, ...]
     donate_label: str
     offers: tuple[Offer, ...]
@@ -197,6 +199,7 @@ def compose_face(
     goal = progress.tiers[-1]
     # Past the highest tier the bar is as long as the sum, and the goal is a mark inside it.
     whole = max(goal.amount_minor, raised, 1)
+    matching = _matching(words, progress)
     percent = raised * 100 // goal.amount_minor if goal.amount_minor else 0
     percent_label = format_percent(Decimal(percent) / 100, locale=locale)
     return Face(
@@ -212,7 +215,8 @@ def compose_face(
         expected=_share(min(raised + coming_minor, whole), whole),
         marks=_marks(progress.tiers, whole),
         status=_status(words, progress, percent_label),
-        notes=_notes(words, campaign, progress, coming_minor),
+        notes=(*_notes(words, campaign, progress, coming_minor), *filter(None, [matching])),
+        matching=matching,
         recent=_recent(words, campaign, progress, gifts),
         donate_label=campaign.button or words.gettext("Donate"),
         offers=_offers(words, campaign, locale),
@@ -303,6 +307,36 @@ def _notes(
         label = money_label(campaign, coming_minor, locale=progress.locale)
         notes.append(_say(words, "{amount} more expected from regular gifts", amount=_held(label)))
     return tuple(notes)
+
+
+def _matching(words: Words, progress: Progress) -> str:
+    """Say who adds to every gift, how much that is by now, and whether the bar counts it."""
+    matching = progress.matching
+    if matching is None:
+        return ""
+    is_doubled = matching.rule.percent == DOUBLED_PERCENT
+    text = {
+        (True, True): N_(
+            "{sponsor} doubles every gift, up to {most}: {matched} so far, counted here"
+        ),
+        (True, False): N_(
+            "{sponsor} doubles every gift, up to {most}: {matched} so far, on top of this"
+        ),
+        (False, True): N_(
+            "{sponsor} adds {percent} to every gift, up to {most}: {matched} so far, counted here"
+        ),
+        (False, False): N_(
+            "{sponsor} adds {percent} to every gift, up to {most}: {matched} so far, on top of this"
+        ),
+    }[is_doubled, matching.rule.counts]
+    return _say(
+        words,
+        text,
+        sponsor=matching.rule.sponsor,
+        most=_held(matching.most_label),
+        matched=_held(matching.matched_label),
+        percent=format_percent(Decimal(matching.rule.percent) / 100, locale=progress.locale),
+    )
 
 
 def _recent(

@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
 from types import MappingProxyType
 
 from campaigns.errors import InvalidCampaign
 from campaigns.models import Campaign
-from core.money import MOST_CHARGE_MINOR, charge_step_minor
+from core.errors import Invalid
+from core.money import MOST_CHARGE_MINOR, charge_step_minor, parse_amount
 
+
+@dataclass(frozen=True, slots=True)
+class Fees:
+    """What a campaign says that a payment costs: hundredths of a percent, and minor units on top.
+
+    None is what is usual in its currency; nothing and nothing is no offer to cover it.
+    """
+
+    rate_bp: int | None = None
+    fixed_minor: int | None = None
+
+
+USUAL, NOT_OFFERED = Fees(), Fees(0, 0)
 # Hundredths of a percent in a whole.
 _WHOLE_BP = 10_000
 # No card costs a fifth; whoever writes 29 means 2.9.
@@ -17,7 +34,7 @@ MOST_RATE_BP = 2_000
 # minor units: https://stripe.com/pricing (by country), and, for the fixed parts outside the euro,
 # https://support.stripe.com/questions/pricing-updates-for-businesses-based-in-the-european-economic-area-(eea).
 # A contract may say otherwise: `campaigns edit --fees`.
-_USUAL: Mapping[str, tuple[int, int]] = MappingProxyType(
+_STANDARD: Mapping[str, tuple[int, int]] = MappingProxyType(
     {
         "USD": (290, 30),
         "CAD": (290, 30),
@@ -41,6 +58,7 @@ _USUAL: Mapping[str, tuple[int, int]] = MappingProxyType(
     }
 )
 _OTHERWISE = (290, 0)
+_WRITTEN = re.compile(r"(?P<rate>\d{1,2}(\.\d{1,2})?) ?%? ?(\+ ?(?P<fixed>[\d.]+))?", re.ASCII)
 
 
 def fee_terms(campaign: Campaign) -> tuple[int, int] | None:
@@ -48,7 +66,7 @@ def fee_terms(campaign: Campaign) -> tuple[int, int] | None:
 
     None where the campaign does not offer donors to cover it.
     """
-    usual_rate, usual_fixed = _USUAL.get(campaign.currency, _OTHERWISE)
+    usual_rate, usual_fixed = _STANDARD.get(campaign.currency, _OTHERWISE)
     rate_bp = usual_rate if campaign.fee_rate_bp is None else campaign.fee_rate_bp
     fixed_minor = usual_fixed if campaign.fee_fixed_minor is None else campaign.fee_fixed_minor
     return (rate_bp, fixed_minor) if rate_bp or fixed_minor else None
@@ -72,10 +90,35 @@ def cover_minor(campaign: Campaign, amount_minor: int) -> int:
     return cover if cover <= amount_minor and total_minor <= MOST_CHARGE_MINOR else 0
 
 
-def checked_fees(rate_bp: int, fixed_minor: int) -> tuple[int, int]:
-    """Return what a payment costs as it is stored; raise InvalidCampaign for what can't be."""
+def parse_fees(text: str, currency: str) -> Fees:
+    """Read what a payment costs: `2.9+0.30`, `3.6`, `off` for no offer, '' for what is usual.
+
+    Raises InvalidCampaign or Invalid for anything else.
+    """
+    written = text.strip()
+    if not written:
+        return USUAL
+    if written == "off":
+        return NOT_OFFERED
+    match = _WRITTEN.fullmatch(written)
+    if match is None:
+        raise InvalidCampaign(
+            "Write what a payment costs as 2.9+0.30, percent first; off for no offer to cover it.",
+            field="fees",
+        )
+    try:
+        fixed_minor = parse_amount(match["fixed"] or "0", currency, locale="en")
+    except Invalid as error:
+        raise InvalidCampaign(error.message, field="fees") from None
+    return Fees(rate_bp=int(Decimal(match["rate"]) * 100), fixed_minor=fixed_minor)
+
+
+def checked_fees(fees: Fees) -> Fees:
+    """Return what a payment costs; raise InvalidCampaign for what no payment costs."""
+    rate_bp, fixed_minor = fees.rate_bp or 0, fees.fixed_minor or 0
     if not 0 <= rate_bp <= MOST_RATE_BP or not 0 <= fixed_minor <= MOST_CHARGE_MINOR:
         raise InvalidCampaign(
-            f"A payment costs from 0 to {MOST_RATE_BP // 100} % and a fixed part.", field="fees"
+            f"A payment costs from 0 to {MOST_RATE_BP // 100} percent, and a fixed part.",
+            field="fees",
         )
-    return rate_bp, fixed_minor
+    return fees

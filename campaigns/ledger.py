@@ -5,6 +5,10 @@ from one gift. Each has a reference. Whoever learns what a reference amounts to 
 it here; the ledger posts the difference to what the reference has posted so far, and nothing
 where there is none. So any repetition and any order of the same facts end in the same books.
 
+What a donor adds to cover the fees is part of the gift's payment and no part of the bar: entries
+of their own kind on the gift's reference. Reductions take from the gift first; only what is over
+is taken from the cover, so that the bar never shows money that has gone back.
+
 The period's total and counts move in the same transaction as the entries.
 """
 
@@ -20,6 +24,7 @@ from sqlalchemy.orm import Session
 from campaigns.errors import LedgerConflict, StaleFacts
 from campaigns.models import (
     Campaign,
+    EntryKind,
     LedgerEntry,
     Period,
     PeriodDonor,
@@ -37,11 +42,15 @@ _SERVED_FIRST = {ReferenceKind.REFUND: 0, ReferenceKind.DISPUTE: 1}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gift:
-    """What is known of one gift. `paid_at` decides its period, for good."""
+    """What is known of one gift. `paid_at` decides its period, for good.
+
+    `effect_minor` is the gift alone; `cover_minor` came with it, to cover the fees.
+    """
 
     reference: str
     kind: ReferenceKind
     effect_minor: int
+    cover_minor: int = 0
     paid_at: datetime
     donor_key: str | None = None
 
@@ -74,8 +83,9 @@ def state_gift(
     `seen_version` (see `gift_versions`) and asked for the facts; None is for facts that
     nobody else can know better.
     """
-    if not gift.kind.is_gift or not 0 <= gift.effect_minor <= MOST_MINOR:
-        raise ValueError("a gift's effect lies between zero and MOST_MINOR")
+    bounds = range(MOST_MINOR + 1)
+    if not gift.kind.is_gift or gift.effect_minor not in bounds or gift.cover_minor not in bounds:
+        raise ValueError("a gift's effect and its cover lie between zero and MOST_MINOR")
     period = get_or_create_period(session, campaign, gift.paid_at)
     insert_if_absent(
         session,
@@ -100,6 +110,7 @@ def state_gift(
         raise StaleFacts(f"{gift.reference} was stated again in the meantime.")
     row.version += 1
     row.stated_minor = gift.effect_minor
+    row.cover_stated_minor = gift.cover_minor
     for reduction in reductions:
         _state_reduction(session, row, reduction)
     return _settle(session, row, cause=cause, now=now)
@@ -172,6 +183,12 @@ def shares_minor(
     return taken
 
 
+def cover_left_minor(gift_minor: int, cover_minor: int, reductions_minor: int) -> int:
+    """Return what is left of a cover; reductions (zero or less) take from the gift first."""
+    over_minor = max(0, -reductions_minor - gift_minor)
+    return max(0, cover_minor - over_minor)
+
+
 def _settle(session: Session, gift: Reference, *, cause: str, now: datetime) -> int:
     """Post the differences of a gift and its reductions; return what is left of the gift."""
     session.flush()
@@ -182,12 +199,22 @@ def _settle(session: Session, gift: Reference, *, cause: str, now: datetime) -> 
         {row.name: (ReferenceKind(row.kind), row.stated_minor) for row in reductions},
     )
     targets = [(gift, gift.stated_minor), *((row, taken[row.name]) for row in reductions)]
-    due = [(row, target) for row, target in targets if target != row.posted_minor]
+    due = [
+        (row, EntryKind.GIFT, target - row.posted_minor)
+        for row, target in targets
+        if target != row.posted_minor
+    ]
     left = gift.stated_minor + sum(taken.values())
+    cover = cover_left_minor(
+        gift.stated_minor, gift.cover_stated_minor, sum(row.stated_minor for row in reductions)
+    )
+    cover_change = cover - gift.cover_posted_minor
+    if cover_change:
+        due.append((gift, EntryKind.COVER, cover_change))
     if due:
-        after_close = _move_period(session, gift, before=before, after=left)
-        for row, target in due:
-            _post(session, row, target, after_close=after_close, cause=cause, now=now)
+        after_close = _move_period(session, gift, before=before, after=left, cover=cover_change)
+        for row, kind, change_minor in due:
+            _post(session, row, kind, change_minor, after_close=after_close, cause=cause, now=now)
         session.flush()
     return left
 
@@ -195,7 +222,8 @@ def _settle(session: Session, gift: Reference, *, cause: str, now: datetime) -> 
 def _post(
     session: Session,
     row: Reference,
-    target_minor: int,
+    kind: EntryKind,
+    change_minor: int,
     *,
     after_close: bool,
     cause: str,
@@ -207,18 +235,22 @@ def _post(
             reference_id=row.id,
             sequence=row.entry_count,
             period_id=row.period_id,
-            amount_minor=target_minor - row.posted_minor,
+            amount_minor=change_minor,
+            kind=kind,
             paid_at=row.paid_at,
             posted_at=now,
             after_close=after_close,
             cause=cause[:255],
         )
     )
-    row.posted_minor = target_minor
+    if kind == EntryKind.COVER:
+        row.cover_posted_minor += change_minor
+    else:
+        row.posted_minor += change_minor
 
 
-def _move_period(session: Session, gift: Reference, *, before: int, after: int) -> bool:
-    """Bring the period's total and counts along; tell whether the period was closed before.
+def _move_period(session: Session, gift: Reference, *, before: int, after: int, cover: int) -> bool:
+    """Bring the period's totals and counts along; tell whether the period was closed before.
 
     Its row is locked from here to the commit, so that no roll can close the period between the
     answer and the entries that carry it.
@@ -230,6 +262,7 @@ def _move_period(session: Session, gift: Reference, *, before: int, after: int) 
         .where(Period.id == gift.period_id)
         .values(
             raised_minor=Period.raised_minor + (after - before),
+            cover_minor=Period.cover_minor + cover,
             donation_count=Period.donation_count + donations,
             donor_count=Period.donor_count + donors,
         )

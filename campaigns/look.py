@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal, cast
 
@@ -18,6 +19,7 @@ from core.money import MOST_CHARGE_MINOR, exponent
 Frequency = Literal["once", "month", "year"]
 FREQUENCIES: tuple[Frequency, ...] = ("once", "month", "year")
 MOST_SUGGESTIONS = 6
+MOST_NOTE_CHARACTERS = 200
 MOST_BUTTON_CHARACTERS = 40
 DEFAULT_ACCENT = "#18806c"
 # What the bar may stand on, at its lightest and at its darkest.
@@ -42,6 +44,14 @@ class Shown(StrEnum):
     DAYS = "days"  # how many days are left
     EXPECTED = "expected"  # renewals that are still to come this month
     RECENT = "recent"  # the latest gifts, by name only where the donor wants it
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """An amount to suggest, and what the publisher says that it pays for."""
+
+    amount_minor: int
+    note: str | None = None
 
 
 def checked_accent(text: str) -> str | None:
@@ -117,16 +127,29 @@ def checked_hosts(origins: Iterable[str]) -> str:
     return text
 
 
-def checked_suggestions(amounts_minor: Iterable[int]) -> tuple[int, ...]:
-    """Return the amounts to suggest, least first; raise InvalidCampaign for too many."""
-    amounts = sorted(set(amounts_minor))
-    if len(amounts) > MOST_SUGGESTIONS or any(
-        not 0 < amount <= MOST_CHARGE_MINOR for amount in amounts
+def checked_suggestions(suggestions: Iterable[Suggestion]) -> tuple[Suggestion, ...]:
+    """Return the amounts to suggest, least first, each once and with the last note it was given.
+
+    Raises InvalidCampaign for too many, and for a note that is too long.
+    """
+    notes = {suggestion.amount_minor: _checked_note(suggestion.note) for suggestion in suggestions}
+    if len(notes) > MOST_SUGGESTIONS or any(
+        not 0 < amount <= MOST_CHARGE_MINOR for amount in notes
     ):
         raise InvalidCampaign(
             f"Suggest at most {MOST_SUGGESTIONS} amounts that a card can pay.", field="amount"
         )
-    return tuple(amounts)
+    return tuple(Suggestion(amount, note) for amount, note in sorted(notes.items()))
+
+
+def _checked_note(note: str | None) -> str | None:
+    cleaned = " ".join((note or "").split())
+    if len(cleaned) > MOST_NOTE_CHARACTERS or not cleaned.isprintable():
+        raise InvalidCampaign(
+            f"What an amount pays for is said in at most {MOST_NOTE_CHARACTERS} characters.",
+            field="amount",
+        )
+    return cleaned or None
 
 
 def shown_notes(campaign: Campaign) -> frozenset[Shown]:

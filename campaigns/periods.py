@@ -13,6 +13,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
 
+from campaigns.matching import matching_columns, matching_of
 from campaigns.models import Campaign, CampaignState, CampaignTier, Period, PeriodTier
 from core.db import insert_if_absent
 from core.months import Month, month_of
@@ -47,7 +48,7 @@ def get_or_create_period(session: Session, campaign: Campaign, instant: datetime
     """Return the period of `campaign` that holds `instant`, making it where it is missing.
 
     Safe to repeat and to race: the database lets one row in for each start. A new period takes
-    the campaign's tiers as they are now and keeps them.
+    the campaign's tiers and matching rule as they are now and keeps them.
     """
     stored = current_period(session, campaign, instant)
     if stored is not None:
@@ -63,6 +64,7 @@ def _create_period(session: Session, campaign: Campaign, month: Month) -> Period
         "key": month.key,
         "starts_at": starts_at,
         "ends_at": month.ends_at(zone),
+        **matching_columns(matching_of(campaign)),
     }
     created = insert_if_absent(session, Period, values, unique=("campaign_id", "starts_at"))
     period = session.scalars(

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session, selectinload
 
 from campaigns.catalog import find_campaign
 from campaigns.labels import money_label, month_label, period_label
+from campaigns.matching import Matching, matching_of, shown_minor
 from campaigns.models import Campaign, Period
 from campaigns.periods import current_period
 from core.months import month_of
@@ -52,11 +53,31 @@ class TierView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MatchingView:
+    """What somebody adds to a period's gifts by now, as their rule says."""
+
+    rule: Matching
+    matched_minor: int
+    matched_label: str
+    most_label: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the matching as the public contract writes it."""
+        return {
+            "sponsor": self.rule.sponsor,
+            "matched_minor": self.matched_minor,
+            "matched_label": self.matched_label,
+            "counts": self.rule.counts,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
     """Where a campaign stands in the period that holds `as_of`.
 
-    `percent` is of the highest tier, in tenths rounded down so that no goal looks reached before
-    it is; it may pass 100, and is None where there is no tier.
+    `raised_minor` is what the bar shows: the period's gifts, and what is matched of them where
+    that counts. `percent` is of the highest tier, in tenths rounded down so that no goal looks
+    reached before it is; it may pass 100, and is None where there is no tier.
     """
 
     campaign: str
@@ -74,6 +95,14 @@ class Progress:
     state: str
     donate_url: str
     as_of: datetime
+    matching: MatchingView | None = None
+
+    @property
+    def given_minor(self) -> int:
+        """What readers gave, without what is matched of it."""
+        if self.matching is None or not self.matching.rule.counts:
+            return self.raised_minor
+        return self.raised_minor - self.matching.matched_minor
 
     def to_json(self) -> dict[str, Any]:
         """Return the progress as the public contract writes it."""
@@ -92,12 +121,12 @@ class Progress:
             "state": self.state,
             "donate_url": self.donate_url,
             "as_of": instant_text(self.as_of),
-        }
+        } | _matching_json(self.matching)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PastPeriod:
-    """A month that is over: as it was announced, and as it is now."""
+    """A month that is over: as it was announced, and as it is now, both as the bar shows them."""
 
     period: PeriodView
     raised_minor: int
@@ -108,6 +137,7 @@ class PastPeriod:
     tiers: tuple[TierView, ...]
     donations: int
     donors: int
+    matching: MatchingView | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the month for the list of past periods."""
@@ -121,7 +151,12 @@ class PastPeriod:
             "tiers": [tier.to_json() for tier in self.tiers],
             "donations": self.donations,
             "donors": self.donors,
-        }
+        } | _matching_json(self.matching)
+
+
+def _matching_json(matching: MatchingView | None) -> dict[str, Any]:
+    """Return what is said of matching: not a word where there is no rule."""
+    return {} if matching is None else {"matching": matching.to_json()}
 
 
 def instant_text(instant: datetime) -> str:
@@ -184,7 +219,7 @@ def progress_of(
             ends_at=stored.ends_at,
         )
         amounts = [tier.amount_minor for tier in stored.tiers]
-        raised, donations, donors = (
+        given, donations, donors = (
             stored.raised_minor, stored.donation_count, stored.donor_count
         )  # fmt: skip
     else:
@@ -196,12 +231,13 @@ def progress_of(
             ends_at=month.ends_at(campaign.zone),
         )
         amounts = [tier.amount_minor for tier in campaign.tiers]
-        raised = donations = donors = 0
+        given = donations = donors = 0
     return compose_progress(
         campaign,
         view,
         amounts_minor=amounts,
-        raised_minor=raised,
+        given_minor=given,
+        matching=matching_of(campaign if stored is None else stored),
         donations=donations,
         donors=donors,
         now=now,
@@ -215,14 +251,20 @@ def compose_progress(
     period: PeriodView,
     *,
     amounts_minor: Sequence[int],
-    raised_minor: int,
+    given_minor: int,
     donations: int,
     donors: int,
     now: datetime,
     base_url: str,
     locale: str | None = None,
+    matching: Matching | None = None,
 ) -> Progress:
-    """Return the progress that these numbers are; `amounts_minor` are the period's tiers."""
+    """Return the progress that these numbers are.
+
+    `amounts_minor` are the period's tiers and `given_minor` what its ledger says; `matching` is
+    the period's own rule.
+    """
+    raised_minor = shown_minor(matching, given_minor)
     return Progress(
         campaign=campaign.slug,
         title=campaign.title,
@@ -239,12 +281,16 @@ def compose_progress(
         state=str(campaign.state),
         donate_url=f"{base_url}/c/{campaign.slug}",
         as_of=now,
+        matching=_matched(campaign, matching, given_minor, locale=locale),
     )
 
 
 def _past(campaign: Campaign, period: Period, *, locale: str | None) -> PastPeriod:
     amounts = [tier.amount_minor for tier in period.tiers]
-    closed = period.as_closed_minor
+    matching = matching_of(period)
+    raised, closed = shown_minor(matching, period.raised_minor), period.as_closed_minor
+    if closed is not None:
+        closed = shown_minor(matching, closed)
     return PastPeriod(
         period=PeriodView(
             key=period.key,
@@ -252,14 +298,29 @@ def _past(campaign: Campaign, period: Period, *, locale: str | None) -> PastPeri
             starts_at=period.starts_at,
             ends_at=period.ends_at,
         ),
-        raised_minor=period.raised_minor,
-        raised_label=money_label(campaign, period.raised_minor, locale=locale),
+        raised_minor=raised,
+        raised_label=money_label(campaign, raised, locale=locale),
         as_closed_minor=closed,
         as_closed_label=None if closed is None else money_label(campaign, closed, locale=locale),
-        percent=_percent(period.raised_minor, amounts),
-        tiers=_tiers(campaign, period.raised_minor, amounts, locale=locale),
+        percent=_percent(raised, amounts),
+        tiers=_tiers(campaign, raised, amounts, locale=locale),
         donations=period.donation_count,
         donors=period.donor_count,
+        matching=_matched(campaign, matching, period.raised_minor, locale=locale),
+    )
+
+
+def _matched(
+    campaign: Campaign, matching: Matching | None, given_minor: int, *, locale: str | None
+) -> MatchingView | None:
+    if matching is None:
+        return None
+    matched_minor = matching.matched_minor(given_minor)
+    return MatchingView(
+        rule=matching,
+        matched_minor=matched_minor,
+        matched_label=money_label(campaign, matched_minor, locale=locale),
+        most_label=money_label(campaign, matching.most_minor, locale=locale),
     )
 
 

@@ -168,12 +168,16 @@ def _of_subscription(
     if found.is_first:
         return origin
     kept = session.scalars(select(Subscription).where(Subscription.stripe_id == told.id)).one()
+    # A plan that was changed at Stripe is paid without a word of what covers the fees.
+    received_minor = found.payment.received_minor
+    as_before = received_minor == origin.asked_minor
     # Its id follows from the payment's, so that two workers make the same row.
     values = {
         "id": f"don_{hashlib.sha256(found.payment.id.encode()).hexdigest()[:32]}",
         "campaign_id": origin.campaign_id,
         "state": DonationState.PENDING,
-        "amount_minor": found.payment.received_minor,
+        "amount_minor": origin.amount_minor if as_before else received_minor,
+        "cover_minor": origin.cover_minor if as_before else 0,
         "currency": origin.currency,
         "frequency": "once",
         "subscription_id": kept.id,
@@ -196,8 +200,8 @@ def _not_as_asked(donation: Donation, found: PaymentFacts, occasion: Occasion) -
         return f"paid in {payment.currency}, asked in {donation.currency}"
     if donation.reference not in {None, payment.id}:
         return f"the donation was paid before, by {donation.reference}"
-    if payment.received_minor != donation.amount_minor:
-        return f"paid {payment.received_minor}, asked {donation.amount_minor}"
+    if payment.received_minor != donation.asked_minor:
+        return f"paid {payment.received_minor}, asked {donation.asked_minor}"
     return None
 
 
@@ -235,13 +239,15 @@ def _settle(session: Session, donation: Donation, found: PaymentFacts, occasion:
         )
         for dispute in found.disputes
     ]
+    gift_minor, cover_minor = donation.parts_minor(payment.received_minor)
     left = state_gift(
         session,
         session.get_one(Campaign, donation.campaign_id),
         Gift(
             reference=payment.id,
             kind=ReferenceKind.PAYMENT,
-            effect_minor=payment.received_minor,
+            effect_minor=gift_minor,
+            cover_minor=cover_minor,
             paid_at=payment.paid_at,
             donor_key=f"donor:{donation.donor_id}" if donation.donor_id else None,
         ),
@@ -252,7 +258,9 @@ def _settle(session: Session, donation: Donation, found: PaymentFacts, occasion:
     )
     if donation.public_name is not None:
         name_gift(session, payment.id, donation.public_name)
-    outcome = f"{payment.id} counted: {left} of {payment.received_minor} {payment.currency}"
+    outcome = f"{payment.id} counted: {left} of {gift_minor} {payment.currency}"
+    if cover_minor:
+        outcome += f", and {cover_minor} to cover fees"
     if payment.received_minor + sum(part.effect_minor for part in reductions) < 0:
         outcome += ", refunds and disputes ask for more than the gift"
     return outcome

@@ -66,7 +66,10 @@ def start_donation(session: Session, campaign: Campaign, wish: Wish, *, now: dat
     if campaign.state != CampaignState.OPEN:
         raise CampaignNotOpen(f"“{campaign.title}” takes no gifts at the moment.")
     least, most = gift_bounds_minor(campaign)
-    if not (least <= wish.amount_minor <= most and 0 <= wish.cover_minor <= wish.amount_minor):
+    in_bounds = least <= wish.amount_minor <= most
+    # What covers the fees is charged to the same card, and never more than the gift itself.
+    covered = 0 <= wish.cover_minor <= min(wish.amount_minor, most - wish.amount_minor)
+    if not in_bounds or not covered:
         raise Invalid("The amount is out of bounds.", field="amount")
     choices = (
         wish.amount_minor, wish.cover_minor, wish.frequency, wish.email, wish.name, wish.anonymous,
@@ -197,11 +200,12 @@ def record_offline_gift(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListedDonation:
-    """A donation for the admin, with what is left of it in the ledger."""
+    """A donation for the admin, with what is left of it and of its cover in the ledger."""
 
     donation: Donation
     period_key: str | None  # None until it is paid
     counted_minor: int
+    cover_counted_minor: int
 
 
 def list_donations(
@@ -227,6 +231,7 @@ def list_donations(
             donation=row[0],
             period_key=row[1],
             counted_minor=0 if row[2] is None else row[2].posted_minor + taken.get(row[2].id, 0),
+            cover_counted_minor=0 if row[2] is None else row[2].cover_posted_minor,
         )
         for row in rows
     ]

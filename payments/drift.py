@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from campaigns.ledger import shares_minor
+from campaigns.ledger import cover_left_minor, shares_minor
 from campaigns.models import Reference, ReferenceKind
 from core.db import OpenSession, in_transaction
 from payments.facts import PaymentFacts, gather_for_payment
@@ -52,14 +52,14 @@ def find_drift(
         seen.add(payment_id)
         step(payment_id)
         for found in gather_for_payment(gateway, payment_id).payments:
-            ours, uncounted = in_transaction(
+            (ours, cover_minor), uncounted = in_transaction(
                 open_session,
                 lambda session, found=found: (  # type: ignore[misc]
                     _ours(session, found.payment.id),
                     _is_uncounted(session, found.payment.id),
                 ),
             )
-            theirs = {} if uncounted else _stripes(found)
+            theirs = {} if uncounted else _stripes(found, cover_minor=cover_minor)
             for reference in sorted(ours.keys() | theirs.keys()):
                 drift = Drift(
                     reference,
@@ -71,22 +71,27 @@ def find_drift(
                     yield drift
 
 
-def _stripes(found: PaymentFacts) -> dict[str, int]:
+def _stripes(found: PaymentFacts, *, cover_minor: int) -> dict[str, int]:
+    """Return what each object's effect should be; `cover_minor` of the payment is no gift to us."""
     if not found.payment.succeeded:
         return {}
-    received = found.payment.received_minor
+    gift_minor = found.payment.received_minor - cover_minor
     stated = {
         refund.id: (ReferenceKind.REFUND, refund.effect_minor) for refund in found.refunds
     } | {dispute.id: (ReferenceKind.DISPUTE, dispute.effect_minor) for dispute in found.disputes}
-    return {found.payment.id: received} | shares_minor(received, stated)
+    asked_minor = sum(effect for _, effect in stated.values())
+    cover_left = cover_left_minor(gift_minor, cover_minor, asked_minor)
+    return {found.payment.id: gift_minor + cover_left} | shares_minor(gift_minor, stated)
 
 
-def _ours(session: Session, payment_id: str) -> dict[str, int]:
+def _ours(session: Session, payment_id: str) -> tuple[dict[str, int], int]:
+    """Return the effects in our books, the gift's with its cover, and the cover as stated."""
     gift = session.scalars(select(Reference).where(Reference.name == payment_id)).one_or_none()
     if gift is None:
-        return {}
+        return {}, 0
     parts = session.scalars(select(Reference).where(Reference.gift_id == gift.id))
-    return {row.name: row.posted_minor for row in (gift, *parts)}
+    effects = {row.name: row.posted_minor + row.cover_posted_minor for row in (gift, *parts)}
+    return effects, gift.cover_stated_minor
 
 
 def _is_uncounted(session: Session, payment_id: str) -> bool:

@@ -98,8 +98,11 @@ def release(
     else:
         donation = session.get_one(Donation, decision.donation_id)
         donation.campaign_id = campaign.id
-        donation.amount_minor = payment.received_minor
-        # Its later payments are held against what is written here.
+        # Its later payments are held against what is written here. What was to cover fees in
+        # another currency covers none in this one.
+        if donation.currency != campaign.currency:
+            donation.cover_minor = 0
+        donation.amount_minor, donation.cover_minor = donation.parts_minor(payment.received_minor)
         donation.currency = campaign.currency
     session.flush()
     return decision

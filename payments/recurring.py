@@ -54,12 +54,17 @@ def bring_along(session: Session, told: gateway.Subscription, *, now: datetime) 
     row.donor_id = row.donor_id or origin.donor_id
     origin.subscription_id = row.id
     session.flush()
-    _expect_renewal(session, row)
+    _expect_renewal(session, row, origin)
     return f"{told.id} is {told.status}"
 
 
-def _expect_renewal(session: Session, row: Subscription) -> None:
-    """Have the widget know of the next payment, where one is to come in the bar's currency."""
+def _expect_renewal(session: Session, row: Subscription, origin: Donation) -> None:
+    """Have the widget know of the next gift, where one is to come in the bar's currency.
+
+    As on the bar, what covers its fees is no part of it.
+    """
+    as_before = row.amount_minor == origin.asked_minor
+    amount_minor = origin.amount_minor if as_before else row.amount_minor
     campaign = session.get_one(Campaign, row.campaign_id)
     comes = (
         row.status in _LIVE
@@ -71,6 +76,6 @@ def _expect_renewal(session: Session, row: Subscription) -> None:
         session,
         row.stripe_id,
         campaign_id=row.campaign_id,
-        amount_minor=row.amount_minor if comes else None,
+        amount_minor=amount_minor if comes else None,
         due_at=row.renews_at,
     )

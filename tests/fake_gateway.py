@@ -64,6 +64,10 @@ class _Sale:
     checkout: Checkout
 
 
+def _charged_minor(request: CheckoutRequest) -> int:
+    return request.amount_minor + request.cover_minor
+
+
 @dataclass
 class _Plan:
     """A subscription, its invoices, and what paid them."""
@@ -206,7 +210,7 @@ class FakeGateway:
         payment = Payment(
             id=payment_id,
             status=status,
-            received_minor=sale.request.amount_minor if succeeded else 0,
+            received_minor=_charged_minor(sale.request) if succeeded else 0,
             currency=sale.request.currency,
             livemode=self.livemode,
             donation_id=sale.request.donation_id,
@@ -231,7 +235,7 @@ class FakeGateway:
                 donation_id=sale.request.donation_id,
                 customer_id=f"cus_{number}",
                 interval=sale.request.frequency,
-                amount_minor=sale.request.amount_minor,
+                amount_minor=_charged_minor(sale.request),
                 currency=sale.request.currency,
                 cancel_at=None,
                 renews_at=_a_month_after(paid_at or self._clock.now()),

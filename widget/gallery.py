@@ -189,7 +189,7 @@ def make_face(example: Example, *, now: datetime, base_url: str) -> Face:
         campaign,
         period,
         amounts_minor=example.tiers_minor,
-        raised_minor=example.raised_minor,
+        given_minor=example.raised_minor,
         donations=example.donors,
         donors=example.donors,
         now=now,

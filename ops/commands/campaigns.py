@@ -14,11 +14,14 @@ from campaigns.catalog import (
     list_campaigns,
     publish_campaign,
 )
+from campaigns.fees import parse_fees
 from campaigns.labels import money_label
-from campaigns.look import FREQUENCIES, Frequency, Shown
+from campaigns.look import FREQUENCIES, Frequency, Shown, Suggestion
+from campaigns.matching import NO_MATCHING, Matching, matching_of
 from campaigns.models import Campaign, CampaignState
 from campaigns.periods import due_campaign_ids, roll_campaign
 from campaigns.progress import read_progress
+from campaigns.story import MOST_STORY_CHARACTERS
 from core.clock import now
 from core.db import db, read_session
 from core.errors import Invalid
@@ -29,6 +32,26 @@ from ops.commands.printing import PLAIN, sentences, table
 
 # A draft is published by its own command, and nothing that was seen becomes one again.
 _STATES = [str(state) for state in CampaignState if state != CampaignState.DRAFT]
+
+
+class _StoryFile(click.ParamType[str]):
+    """The text of a file, of standard input for `-`, and the empty one for no name at all."""
+
+    name = "file"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Read the file; fail with a sentence where that can't be done."""
+        if not value:
+            return ""
+        try:
+            with click.open_file(value, encoding="utf-8-sig") as file:
+                text: str = file.read(MOST_STORY_CHARACTERS + 1)
+        except (OSError, UnicodeDecodeError) as error:
+            self.fail(f"{value} can't be read as text: {error}", param, ctx)
+        return text
+
+
+STORY = _StoryFile()
 
 campaigns = AppGroup("campaigns", help="Create, change, list and roll campaigns.")
 
@@ -83,8 +106,30 @@ def create(
 @click.option("--button", help="Text of the button, as in “Support us”; '' for the default one.")
 @click.option("--show", "shows", multiple=True, help=f"{', '.join(Shown)}; '' for none. Repeat.")
 @click.option("--frequency", "frequencies", multiple=True, help="once, month or year. Repeat.")
-@click.option("--amount", "amounts", multiple=True, help="As in month=5: suggests it. Repeat.")
+@click.option(
+    "--amount",
+    "amounts",
+    multiple=True,
+    help="As in month=5, or 'month=20:pays for a day in court': suggests it. Repeat.",
+)
 @click.option("--host", "hosts", multiple=True, help="May frame it; '' for all. Repeat.")
+@click.option(
+    "--story",
+    type=STORY,
+    help="File of Markdown that says what it is for, - for standard input; '' for none.",
+)
+@click.option(
+    "--fees",
+    help="What a payment costs, for donors who cover it: 2.9+0.30; off; '' for what is usual.",
+)
+@click.option("--match", "sponsor", help="Who adds to every gift, month by month; '' ends it.")
+@click.option("--match-up-to", "match_most", help="The most that is added in a month, as in 1000.")
+@click.option("--match-percent", type=int, help="How much is added: 100, the default, doubles.")
+@click.option(
+    "--match-counts/--match-apart",
+    default=None,
+    help="Whether the bar shows what is added, or gifts alone (the default).",
+)
 @sentences
 def edit(
     slug: str,
@@ -98,6 +143,12 @@ def edit(
     frequencies: tuple[str, ...],
     amounts: tuple[str, ...],
     hosts: tuple[str, ...],
+    story: str | None,
+    fees: str | None,
+    sponsor: str | None,
+    match_most: str | None,
+    match_percent: int | None,
+    match_counts: bool | None,
 ) -> None:
     """Change what is named and leave the rest. Several of one kind take the place of what was."""
     campaign = find_campaign(db.session, slug, drafts=True)
@@ -110,9 +161,18 @@ def edit(
         shows=_named(shows),
         frequencies=_named(frequencies),
         hosts=_named(hosts),
-        suggestions_minor=_suggestions(campaign.currency, amounts),
+        suggestions=_suggestions(campaign.currency, amounts),
+        story=story,
+        fees=None if fees is None else parse_fees(fees, campaign.currency),
+        matching=_matching(
+            campaign,
+            sponsor=sponsor,
+            most=match_most,
+            percent=match_percent,
+            counts=match_counts,
+        ),
     )
-    campaign = change_campaign(db.session, slug, changes)
+    campaign = change_campaign(db.session, slug, changes, now=now())
     db.session.commit()
     click.echo(f"Changed {campaign.slug}: {settings().base_url}/c/{campaign.slug}")
 
@@ -122,16 +182,59 @@ def _named(given: tuple[str, ...]) -> tuple[str, ...] | None:
     return tuple(name for name in given if name) if given else None
 
 
-def _suggestions(currency: str, amounts: tuple[str, ...]) -> dict[Frequency, tuple[int, ...]]:
-    suggested: dict[Frequency, tuple[int, ...]] = {}
+def _suggestions(
+    currency: str, amounts: tuple[str, ...]
+) -> dict[Frequency, tuple[Suggestion, ...]]:
+    suggested: dict[Frequency, tuple[Suggestion, ...]] = {}
     for given in amounts:
-        name, _, amount = given.partition("=")
+        name, _, rest = given.partition("=")
+        amount, _, note = rest.partition(":")
         frequency = next((known for known in FREQUENCIES if known == name), None)
         if frequency is None:
             raise Invalid(f"Write an amount as month=5, not “{given[:40]}”.", field="amount")
-        more = (parse_amount(amount, currency, locale=PLAIN),) if amount else ()
-        suggested[frequency] = (*suggested.get(frequency, ()), *more)
+        suggested.setdefault(frequency, ())
+        if rest:
+            more = Suggestion(parse_amount(amount, currency, locale=PLAIN), note)
+            suggested[frequency] += (more,)
     return suggested
+
+
+def _matching(
+    campaign: Campaign,
+    *,
+    sponsor: str | None,
+    most: str | None,
+    percent: int | None,
+    counts: bool | None,
+) -> Matching | None:
+    """Return the rule that the options make of the campaign's own; None where none is given."""
+    if sponsor is None and most is None and percent is None and counts is None:
+        return None
+    if sponsor is not None and not sponsor.strip():
+        return NO_MATCHING
+    rule = matching_of(campaign)
+    if rule is None:
+        if sponsor is None:
+            raise Invalid("Say who adds to the gifts: --match 'The Foundation'.", field="match")
+        if most is None:
+            raise Invalid(
+                "Say how much is added in a month at most: --match-up-to 1000.",
+                field="match_up_to",
+            )
+        rule = NO_MATCHING
+    return Matching(
+        sponsor=rule.sponsor if sponsor is None else sponsor,
+        most_minor=rule.most_minor if most is None else _most_minor(most, campaign.currency),
+        percent=rule.percent if percent is None else percent,
+        counts=rule.counts if counts is None else counts,
+    )
+
+
+def _most_minor(text: str, currency: str) -> int:
+    try:
+        return parse_amount(text, currency, locale=PLAIN)
+    except Invalid as error:
+        raise Invalid(f"--match-up-to: {error.message}", field="match_up_to") from None
 
 
 @campaigns.command("publish")
@@ -174,7 +277,7 @@ def _standing(campaign: Campaign) -> tuple[str, str]:
     if campaign.state == CampaignState.DRAFT:
         return "-", "-"
     progress = read_progress(db.session, campaign.slug, now=now(), base_url=settings().base_url)
-    return progress.period.key, progress.raised_label
+    return progress.period.key, money_label(campaign, progress.given_minor)
 
 
 @campaigns.command("roll")

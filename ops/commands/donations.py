@@ -82,13 +82,14 @@ def list_donations_(slug: str, *, period: str | None, format_: str) -> None:
     elif not listed:
         click.echo("No donations yet.")
     else:
-        rows = [("DONATION", "STATE", "PERIOD", "AMOUNT", "COUNTED", "GIVEN", "NOTE")]
+        rows = [("DONATION", "STATE", "PERIOD", "AMOUNT", "COVER", "COUNTED", "GIVEN", "NOTE")]
         rows += [
             (
                 row.donation.id,
                 str(row.donation.state),
                 row.period_key or "-",
                 money_label(campaign, row.donation.amount_minor),
+                money_label(campaign, row.donation.cover_minor),
                 money_label(campaign, row.counted_minor),
                 f"{(row.donation.paid_at or row.donation.created_at):%F %T} UTC",
                 row.donation.note or "",
@@ -107,7 +108,9 @@ def _donation_json(row: ListedDonation) -> dict[str, object]:
         "period": row.period_key,
         "currency": donation.currency,
         "amount_minor": donation.amount_minor,
+        "cover_minor": donation.cover_minor,
         "counted_minor": row.counted_minor,
+        "cover_counted_minor": row.cover_counted_minor,
         "created_at": instant_text(donation.created_at),
         "paid_at": instant_text(donation.paid_at) if donation.paid_at else None,
         "source": donation.source,

@@ -39,7 +39,7 @@ def face_now(session: Session, *, now: datetime = START, locale: str | None = No
 
 
 def change(session: Session, changes: CampaignChanges) -> None:
-    change_campaign(session, "support-us", changes)
+    change_campaign(session, "support-us", changes, now=START)
     session.commit()
 
 

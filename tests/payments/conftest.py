@@ -37,9 +37,16 @@ class Books:
         frequency: Frequency = "once",
         form: str = "form",
         email: str | None = "ann@example.org",
+        cover_minor: int = 0,
     ) -> str:
         """Ask for a gift to `support-us`; return the id of its session at Stripe."""
-        wish = Wish(form_token=form, amount_minor=amount_minor, frequency=frequency, email=email)
+        wish = Wish(
+            form_token=form,
+            amount_minor=amount_minor,
+            cover_minor=cover_minor,
+            frequency=frequency,
+            email=email,
+        )
         with self.session() as session:
             campaign = find_campaign(session, "support-us")
             donation = start_donation(session, campaign, wish, now=self._clock.now())

@@ -10,10 +10,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from campaigns.catalog import CampaignChanges, change_campaign
+from campaigns.look import Suggestion
 from campaigns.models import Campaign
 from campaigns.recent import RecentGift, recent_gifts
 from payments.models import Donation
-from tests.conftest import MakeCampaign
+from tests.conftest import START, MakeCampaign
 from tests.payments.conftest import Books
 from tests.payments.pages import fields_of, give_online, look, open_form
 
@@ -26,7 +27,7 @@ def campaign(make_campaign: MakeCampaign) -> Campaign:
 
 
 def change(session: Session, changes: CampaignChanges) -> None:
-    change_campaign(session, "support-us", changes)
+    change_campaign(session, "support-us", changes, now=START)
     session.commit()
 
 
@@ -72,7 +73,7 @@ def test_what_the_campaign_does_not_offer_is_refused(client: FlaskClient, sessio
 
 
 def test_amounts_are_suggested_by_frequency(client: FlaskClient, session: Session) -> None:
-    change(session, CampaignChanges(suggestions_minor={"month": (300, 700)}))
+    change(session, CampaignChanges(suggestions={"month": (Suggestion(300), Suggestion(700))}))
     text = client.get("/c/support-us?frequency=month").text
     assert 'data-amount="3"' in text
     assert 'data-amount="7"' in text

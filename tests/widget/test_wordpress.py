@@ -21,7 +21,7 @@ from playwright.sync_api import Page as Tab
 from sqlalchemy.orm import Session
 
 from campaigns.catalog import CampaignChanges, change_campaign
-from tests.conftest import MakeCampaign
+from tests.conftest import START, MakeCampaign
 from tests.widget.conftest import STATIC, Goalpost
 from tests.widget.servers import Page, Site
 from tests.widget.test_oembed import described, frame_of
@@ -273,7 +273,7 @@ def frame_it(live: Goalpost, paper: Site, page: Tab, session: Session) -> Callab
 
     def frame_it(host: str) -> Frame:
         changes = CampaignChanges(hosts=("https://other.example", host))
-        change_campaign(session, "support-us", changes)
+        change_campaign(session, "support-us", changes, now=START)
         session.commit()
         paper.pages["/page"] = Page(
             f'<!doctype html><iframe src="{live.address}/embed/support-us"></iframe>'
