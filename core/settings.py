@@ -88,7 +88,8 @@ class Settings(BaseSettings):
     )
     ratelimit_enabled: bool = Field(
         default=True,
-        description="Limits how often one network address may start a donation.",
+        description="Limits how often one network address may start a donation, and guards forms"
+        " against card testing; `false` is for tests.",
     )
     ratelimit_storage_uri: str = Field(
         default="memory://",

@@ -28,6 +28,7 @@ from payments.errors import DonationNotKnownYet
 from payments.facts import Facts, PaymentFacts
 from payments.gateway import Payment
 from payments.models import Donation, DonationState, Subscription
+from payments.tallies import count_agreed, count_paid
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -98,8 +99,10 @@ def apply_facts(session: Session, facts: Facts, occasion: Occasion) -> str:
     if facts.checkout is not None and facts.checkout.donation_id is not None:
         donation = _locked(session, facts.checkout.donation_id)
         if donation.state not in _SETTLED:
-            donation.state = _unpaid_state(facts)
+            before, donation.state = donation.state, _unpaid_state(facts)
             session.flush()
+            if before != donation.state == DonationState.PROCESSING:
+                count_agreed(session, donation, now=occasion.now)
             outcomes.append(f"donation {donation.state}")
     return "; ".join(outcomes) or "nothing of ours"
 
@@ -225,6 +228,7 @@ def _settle(session: Session, donation: Donation, found: PaymentFacts, occasion:
         donation.donor_id = known_donor(
             session, email=payment.email, name=payment.name, now=occasion.now
         )
+    was_open = donation.state not in {DonationState.PAID, DonationState.PROCESSING}
     donation.state = DonationState.PAID
     donation.paid_at = payment.paid_at
     donation.reference = payment.id
@@ -258,6 +262,8 @@ def _settle(session: Session, donation: Donation, found: PaymentFacts, occasion:
     )
     if donation.public_name is not None:
         name_gift(session, payment.id, donation.public_name)
+    if was_open:  # last, so that the tally's row is held for no longer than it takes to commit
+        count_paid(session, donation, now=occasion.now)
     outcome = f"{payment.id} counted: {left} of {gift_minor} {payment.currency}"
     if cover_minor:
         outcome += f", and {cover_minor} to cover fees"

@@ -63,6 +63,20 @@ def start_donation(session: Session, campaign: Campaign, wish: Wish, *, now: dat
     The same form with the same choices gives the donation that it gave before: a double click
     and two tabs make one. The same form with other choices is another wish.
     """
+    return begin_donation(session, campaign, wish, now=now)[0]
+
+
+def find_begun(session: Session, campaign: Campaign, wish: Wish) -> Donation | None:
+    """Return the donation that the same form with the same choices gave before, if any."""
+    return session.scalars(
+        select(Donation).where(Donation.form_key == _form_key(campaign, wish))
+    ).one_or_none()
+
+
+def begin_donation(
+    session: Session, campaign: Campaign, wish: Wish, *, now: datetime
+) -> tuple[Donation, bool]:
+    """Do as `start_donation`, and tell whether the donation is new."""
     if campaign.state != CampaignState.OPEN:
         raise CampaignNotOpen(f"“{campaign.title}” takes no gifts at the moment.")
     least, most = gift_bounds_minor(campaign)
@@ -71,12 +85,7 @@ def start_donation(session: Session, campaign: Campaign, wish: Wish, *, now: dat
     covered = 0 <= wish.cover_minor <= min(wish.amount_minor, most - wish.amount_minor)
     if not in_bounds or not covered:
         raise Invalid("The amount is out of bounds.", field="amount")
-    choices = (
-        wish.amount_minor, wish.cover_minor, wish.frequency, wish.email, wish.name, wish.anonymous,
-        wish.message, wish.dedication, wish.consent_text,
-    )  # fmt: skip
-    told = repr((campaign.id, wish.form_token, choices))
-    form_key = hashlib.sha256(told.encode()).hexdigest()
+    form_key = _form_key(campaign, wish)
     values = {
         "id": new_donation_id(),
         "campaign_id": campaign.id,
@@ -98,8 +107,18 @@ def start_donation(session: Session, campaign: Campaign, wish: Wish, *, now: dat
         "consented_at": now if wish.consent_text else None,
         "locale": wish.locale,
     }
-    insert_if_absent(session, Donation, values, unique=("form_key",))
-    return session.scalars(select(Donation).where(Donation.form_key == form_key)).one()
+    is_new = insert_if_absent(session, Donation, values, unique=("form_key",))
+    found = session.scalars(select(Donation).where(Donation.form_key == form_key)).one()
+    return found, is_new
+
+
+def _form_key(campaign: Campaign, wish: Wish) -> str:
+    choices = (
+        wish.amount_minor, wish.cover_minor, wish.frequency, wish.email, wish.name, wish.anonymous,
+        wish.message, wish.dedication, wish.consent_text,
+    )  # fmt: skip
+    told = repr((campaign.id, wish.form_token, choices))
+    return hashlib.sha256(told.encode()).hexdigest()
 
 
 def find_donation(session: Session, campaign: Campaign, donation_id: str) -> Donation | None:

@@ -20,11 +20,14 @@ from payments.books import Occasion, apply_facts, look_and_apply
 from payments.facts import Facts, gather_for_event
 from payments.gateway import Event, Gateway
 from payments.models import InboxEvent, InboxState
+from payments.tallies import count_failed
 
 # A worker that has not come back after this long is taken for dead.
 LEASE = timedelta(minutes=2)
 MOST_BACK_OFF = timedelta(hours=1)
 MOST_LISTED = 1000
+# What waits longer than this is stuck: somebody has to look.
+OLD_BACKLOG = timedelta(minutes=15)
 _DUE = (InboxState.WAITING, InboxState.FAILED)
 
 
@@ -35,6 +38,11 @@ class Backlog:
     waiting: int
     failed: int
     oldest_received_at: datetime | None
+
+    def is_old(self, now: datetime) -> bool:
+        """Tell whether the inbox is stuck."""
+        oldest = self.oldest_received_at
+        return oldest is not None and now - oldest > OLD_BACKLOG
 
 
 def accept_event(session: Session, event: Event, *, now: datetime) -> bool:
@@ -86,6 +94,7 @@ def work_event(
     def apply(session: Session, /, *, facts: Facts, seen: Mapping[str, int]) -> bool:
         occasion = Occasion(cause=event_id, livemode=livemode, now=now(), seen=seen)
         _apply(session, event_id, facts, occasion)
+        _tally(session, event, facts, now=occasion.now)
         return True
 
     state, outcome = InboxState.UNHANDLED, "kept: nothing of ours follows from it"
@@ -122,6 +131,16 @@ def _apply(session: Session, event_id: str, facts: Facts, occasion: Occasion) ->
     """Bring the books along and the event to done, in one transaction: both, or neither."""
     outcome = apply_facts(session, facts, occasion)
     _mark(session, event_id, InboxState.DONE, outcome, now=occasion.now)
+
+
+def _tally(session: Session, event: Event, facts: Facts, *, now: datetime) -> None:
+    """Count a card that was turned down. Of the events that tell of it, one is listened to."""
+    if event.type != "payment_intent.payment_failed":
+        return
+    for found in facts.payments:
+        # A renewal that fails names none: it tells of no form.
+        if found.payment.donation_id is not None:
+            count_failed(session, found.payment.donation_id, at=event.occurred_at, now=now)
 
 
 def _mark(
