@@ -12,7 +12,7 @@ import os
 import random
 import sqlite3
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from inspect import iscoroutinefunction
@@ -31,6 +31,7 @@ from sqlalchemy import (
     Engine,
     LargeBinary,
     MetaData,
+    Row,
     String,
     event,
     make_url,
@@ -226,8 +227,13 @@ def read_session() -> Session:
     anything else has used the session.
     """
     session = db.session
-    session.connection(execution_options={_READ_ONLY: True})
+    read_only(session)
     return session
+
+
+def read_only(session: Session) -> None:
+    """Have a session's first transaction only read: see `read_session`."""
+    session.connection(execution_options={_READ_ONLY: True})
 
 
 def insert_if_absent(
@@ -237,15 +243,37 @@ def insert_if_absent(
 
     Safe when several processes do it at once: the database decides, and no error is raised.
     """
-    insert = sqlite_insert if session.get_bind().dialect.name == "sqlite" else postgresql_insert
-    statement = (
-        insert(model)
-        .values(**values)
-        .on_conflict_do_nothing(index_elements=list(unique))
+    statement = _insert(session, model).values(**values)
+    found = statement.on_conflict_do_nothing(index_elements=list(unique)).returning(
         # The row count is not reliable through psycopg; a returned row is.
-        .returning(*model.__mapper__.primary_key)
+        *model.__mapper__.primary_key
     )
-    return session.execute(statement).first() is not None
+    return session.execute(found).first() is not None
+
+
+def insert_absent(
+    session: Session,
+    model: type[Base],
+    rows: Sequence[Mapping[str, Any]],
+    *,
+    unique: tuple[str, ...],
+    returning: tuple[str, ...],
+) -> Sequence[Row[Any]]:
+    """Insert the rows whose `unique` columns are not there yet; return columns of those that were.
+
+    All rows name the same columns. One statement, which is not cached: for a row alone there is
+    `insert_if_absent`.
+    """
+    statement = _insert(session, model).values([dict(row) for row in rows])
+    found = statement.on_conflict_do_nothing(index_elements=list(unique)).returning(
+        *(getattr(model, name) for name in returning)
+    )
+    return session.execute(found).all()
+
+
+def _insert(session: Session, model: type[Base]) -> Any:
+    is_sqlite = session.get_bind().dialect.name == "sqlite"
+    return sqlite_insert(model) if is_sqlite else postgresql_insert(model)
 
 
 def init_app(app: Flask, settings: Settings) -> None:

@@ -24,10 +24,11 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from core.calls import Call, OutboxCall, post_call
 from core.db import Base, insert_if_absent
 from core.errors import Conflict, Invalid, NotFound
-from core.outbox import Mail, post_mail
+from core.outbox import Mail, OutboxMail, post_mail
 from core.sending import forget_to
 
 MOST_SUBSCRIBERS = 50
+_PREFIX = "notice:"
 _MOST_URL_CHARACTERS = 500
 _MOST_TEXT_CHARACTERS = 10_000
 
@@ -43,8 +44,10 @@ class Topic(StrEnum):
     CARD = "card"
     CANCELLED = "cancelled"
     GUARD = "guard"
+    TEST = "test"  # goes to one who is named, and can't be asked for
 
 
+# What can be asked for.
 TOPICS: Mapping[Topic, str] = MappingProxyType(
     {
         Topic.GOAL: "A goal of a month was reached: each one once.",
@@ -122,19 +125,23 @@ class Notice:
 
 def notify(session: Session, notice: Notice, *, now: datetime) -> int:
     """Post a notice to all who want its topic; return to how many it is new. The caller commits."""
-    asked = session.scalars(select(NoticeSubscriber).order_by(NoticeSubscriber.id))
     return sum(
         notify_one(session, subscriber, notice, now=now)
-        for subscriber in asked
+        for subscriber in list_subscribers(session)
         if subscriber.wants(notice.topic)
     )
+
+
+def is_wanted(session: Session, topic: Topic) -> bool:
+    """Tell whether anybody asked for this topic: before much is read for a notice."""
+    return any(subscriber.wants(topic) for subscriber in list_subscribers(session))
 
 
 def notify_one(
     session: Session, subscriber: NoticeSubscriber, notice: Notice, *, now: datetime
 ) -> bool:
     """Post a notice to one subscriber, whatever they want; tell whether it is new to them."""
-    key = f"notice:{notice.key}:{subscriber.id}"
+    key = f"{_PREFIX}{notice.key}:{subscriber.id}"
     text = notice.text[:_MOST_TEXT_CHARACTERS]
     if subscriber.channel == Channel.MAIL:
         mail = Mail(key=key, recipient=subscriber.target, subject=notice.subject, text=text)
@@ -222,9 +229,9 @@ def _add(
     now: datetime,
 ) -> NoticeSubscriber:
     chosen = sorted(set(topics))
-    unknown = [topic for topic in chosen if topic not in set(Topic)]
+    unknown = [topic for topic in chosen if topic not in set(TOPICS)]
     if unknown:
-        raise Invalid(f"There is no topic “{unknown[0][:40]}”. There are {', '.join(Topic)}.")
+        raise Invalid(f"There is no topic “{unknown[0][:40]}”. There are {', '.join(TOPICS)}.")
     if len(list_subscribers(session)) >= MOST_SUBSCRIBERS:
         raise Conflict(f"{MOST_SUBSCRIBERS} have notices already; remove one first.")
     values = {
@@ -259,10 +266,10 @@ def find_subscriber(session: Session, subscriber_id: int) -> NoticeSubscriber:
 
 
 def remove_subscriber(session: Session, subscriber_id: int) -> NoticeSubscriber:
-    """Send somebody no more notices; calls that wait still are not sent. Raises NotFound."""
+    """Send somebody no more notices, not those that wait either. Raises NotFound."""
     found = find_subscriber(session, subscriber_id)
     session.delete(found)
-    if found.channel == Channel.WEBHOOK:
-        forget_to(session, OutboxCall, found.target)
+    kind = OutboxMail if found.channel == Channel.MAIL else OutboxCall
+    forget_to(session, kind, found.target, prefix=_PREFIX)
     session.flush()
     return found

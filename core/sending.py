@@ -218,14 +218,14 @@ def retry_given_up(session: Session, kind: type[S], *, now: datetime) -> int:
     return len(retried.all())
 
 
-def forget_to(session: Session, kind: type[S], recipient: str) -> int:
+def forget_to(session: Session, kind: type[S], recipient: str, *, prefix: str = "") -> int:
     """Take the address and the words out of all that goes to somebody; return how many rows.
 
-    What was not sent never is.
+    What was not sent never is. `prefix` leaves out what has another beginning of its key.
     """
     forgotten = session.execute(
         update(kind)
-        .where(kind.recipient == recipient)
+        .where(kind.recipient == recipient, kind.key.startswith(prefix, autoescape=True))
         .values(
             state=case((kind.state == SendState.SENT, SendState.SENT), else_=SendState.FAILED),
             **kind.FORGOTTEN,

@@ -14,7 +14,7 @@ import ssl
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from http import HTTPStatus
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from urllib.parse import SplitResult, urlsplit
@@ -47,7 +47,8 @@ class WebhookClient:
 
     local: bool = False
     resolve: Resolve = resolve_host
-    context: ssl.SSLContext = field(default_factory=ssl.create_default_context)
+    # What TLS trusts; the system's own authorities where there is none.
+    context: ssl.SSLContext | None = None
     deadline_seconds: float = DEADLINE_SECONDS
 
     def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> None:
@@ -95,7 +96,8 @@ class WebhookClient:
             if parts.scheme == "http":
                 return plain
             try:
-                return self.context.wrap_socket(plain, server_hostname=parts.hostname)
+                context = self.context or ssl.create_default_context()
+                return context.wrap_socket(plain, server_hostname=parts.hostname)
             except BaseException:
                 plain.close()
                 raise

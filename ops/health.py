@@ -4,27 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from flask import Blueprint, Flask, Response, current_app, jsonify
 from sqlalchemy import inspect, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
+from core.calls import OutboxCall
 from core.clock import now
 from core.db import read_session
 from core.outbox import OutboxMail
-from core.sending import read_unsent
+from core.sending import Sendable, read_unsent
 from core.web import settings
+from ops import lookout
 from ops.jobs import JOBS, last_runs
+from ops.watch import LATE_TICK
 from payments.edge import current_limits
 from payments.guarding import read_standings
-from payments.inbox import read_backlog
+from payments.inbox import OLD_BACKLOG, read_backlog
 from payments.tallies import told
-
-# A tick that is this late means that no scheduler runs, or that it hangs.
-LATE_TICK = timedelta(minutes=5)
-OLD_BACKLOG = timedelta(minutes=15)
 
 bp = Blueprint("health", __name__)
 
@@ -40,8 +39,9 @@ class Finding:
 
 
 def init_app(app: Flask) -> None:
-    """Register the probes."""
+    """Register the probes, and the look at the scheduler."""
     app.register_blueprint(bp)
+    lookout.init_app(app)
 
 
 @bp.get("/livez")
@@ -65,7 +65,7 @@ def readyz() -> tuple[Response, int]:
 
 
 def examine() -> Iterator[Finding]:
-    """Look at the database, its migrations, the jobs and the inbox."""
+    """Look at the database, its migrations, the jobs, the inbox and the outboxes."""
     try:
         session = read_session()
         session.execute(text("SELECT 1"))
@@ -79,7 +79,8 @@ def examine() -> Iterator[Finding]:
         return
     yield from _jobs(session, now())
     yield _inbox(session, now())
-    yield _outbox(session, now())
+    yield _outbox(session, OutboxMail, "mail", now())
+    yield _outbox(session, OutboxCall, "calls", now())
     yield _guard(session, now())
 
 
@@ -123,17 +124,14 @@ def _inbox(session: Session, instant: datetime) -> Finding:
     backlog = read_backlog(session)
     count = backlog.waiting + backlog.failed
     message = f"{backlog.waiting} waiting, {backlog.failed} failed"
-    old = (
-        backlog.oldest_received_at is not None
-        and instant - backlog.oldest_received_at > OLD_BACKLOG
-    )
+    old = backlog.is_old(instant)
     if count and old:
         message += f", the oldest since {backlog.oldest_received_at:%F %T} UTC"
     return Finding("inbox", ok=not old, message=message)
 
 
-def _outbox(session: Session, instant: datetime) -> Finding:
-    unsent = read_unsent(session, OutboxMail)
+def _outbox(session: Session, kind: type[Sendable], name: str, instant: datetime) -> Finding:
+    unsent = read_unsent(session, kind)
     message = f"{unsent.waiting} waiting, {unsent.failed} given up"
     oldest = unsent.oldest_posted_at
     old = oldest is not None and instant - oldest > OLD_BACKLOG
@@ -141,7 +139,7 @@ def _outbox(session: Session, instant: datetime) -> Finding:
         message += f", the oldest since {oldest:%F %T} UTC"
     if unsent.failed:
         message += ": see `flask --app app outbox list`"
-    return Finding("mail", ok=not old and not unsent.failed, message=message)
+    return Finding(name, ok=not old and not unsent.failed, message=message)
 
 
 def _guard(session: Session, instant: datetime) -> Finding:

@@ -13,7 +13,7 @@ from datetime import UTC
 
 from flask import Flask
 
-from ops.jobs import JOBS, run_job
+from ops.jobs import JOBS, note_start, run_job
 
 
 def run_scheduler(app: Flask) -> None:
@@ -40,6 +40,7 @@ def run_scheduler(app: Flask) -> None:
         )
         # And once at the start: what was missed while nobody ran should not wait for a tick.
         scheduler.add_job(run_job, args=(app, name), misfire_grace_time=None)
+    note_start(app)
     scheduler.start()
     app.logger.info("scheduler started: %s", ", ".join(JOBS))
     stopped.wait()

@@ -15,7 +15,9 @@ from sqlalchemy import ColumnElement, TextClause, delete, or_, select, text, upd
 from sqlalchemy.orm import Session
 
 from campaigns.models import PublicName, Reference
+from core.calls import OutboxCall
 from core.outbox import OutboxMail, forget_old, forget_recipient
+from core.sending import forget_before
 from payments.donating import find_donor
 from payments.errors import DonorNotFound, NotErasableYet
 from payments.models import (
@@ -184,6 +186,7 @@ def tidy(session: Session, retention: Retention, *, now: datetime) -> int:
             values={"body": b""},
         )
         + forget_old(session, now - retention.mail, limit=_AT_ONCE)
+        + forget_before(session, OutboxCall, now - retention.mail, limit=_AT_ONCE)
     )
 
 

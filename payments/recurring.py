@@ -12,7 +12,8 @@ from campaigns.models import Campaign
 from core.db import insert_if_absent
 from payments import gateway
 from payments.errors import DonationNotKnownYet
-from payments.models import Donation, Subscription
+from payments.models import OVER, Donation, Donor, Subscription
+from payments.telling import standing_of, tell_change
 
 # Of Stripe's states, those in which a next payment is to come.
 _LIVE = frozenset({"active", "past_due", "trialing"})
@@ -28,7 +29,7 @@ def bring_along(session: Session, told: gateway.Subscription, *, now: datetime) 
     origin = session.get(Donation, told.donation_id)
     if origin is None:
         raise DonationNotKnownYet(f"donation {told.donation_id} is not in our books")
-    insert_if_absent(
+    is_new = insert_if_absent(
         session,
         Subscription,
         {
@@ -47,15 +48,30 @@ def bring_along(session: Session, told: gateway.Subscription, *, now: datetime) 
     row = session.scalars(
         select(Subscription).where(Subscription.stripe_id == told.id).with_for_update()
     ).one()
+    before = standing_of(row)
     row.status = told.status
     row.amount_minor = told.amount_minor
     row.renews_at = told.renews_at
     row.cancel_at = told.cancel_at
     row.donor_id = row.donor_id or origin.donor_id
     origin.subscription_id = row.id
+    _learn_customer(session, row)
     session.flush()
+    if not is_new:
+        tell_change(session, row, before, now=now)
     _expect_renewal(session, row, origin)
     return f"{told.id} is {told.status}"
+
+
+def _learn_customer(session: Session, row: Subscription) -> None:
+    """Keep the customer that Checkout made for a donor: their next regular gift is of the same.
+
+    Not from one that is over: a customer who is deleted at Stripe takes the subscriptions along,
+    and is forgotten here when Stripe refuses it.
+    """
+    donor = session.get(Donor, row.donor_id) if row.donor_id and row.status not in OVER else None
+    if donor is not None and donor.email is not None and donor.customer_id is None:
+        donor.customer_id = row.customer_id
 
 
 def _expect_renewal(session: Session, row: Subscription, origin: Donation) -> None:

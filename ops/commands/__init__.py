@@ -9,7 +9,8 @@ from ops.commands.campaigns import campaigns
 from ops.commands.donations import donations
 from ops.commands.donors import donors
 from ops.commands.guard import guard
-from ops.commands.mail import outbox
+from ops.commands.notices import notices
+from ops.commands.outbox import outbox
 from ops.commands.site import demo, doctor, scheduler
 from ops.commands.stripe import inbox, stripe
 
@@ -25,6 +26,7 @@ def init_app(app: Flask) -> None:
         guard,
         inbox,
         outbox,
+        notices,
         stripe,
         scheduler,
         doctor,

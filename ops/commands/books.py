@@ -11,10 +11,10 @@ from campaigns.adjustments import list_adjustments
 from campaigns.audit import verify_ledger
 from campaigns.catalog import find_campaign
 from campaigns.labels import money_label
+from core.cadence import checked_key
 from core.clock import now
 from core.db import db, read_session
 from core.money import format_money
-from core.months import Month
 from core.web import settings
 from ops.commands.printing import PLAIN, sentences, table
 from payments import quarantine as held_money
@@ -34,11 +34,7 @@ def verify() -> None:
     """Recompute every total from the entries; exit with 1 and the differences where they are."""
     audit = verify_ledger(read_session())
     for difference in audit.differences:
-        click.echo(
-            f"{difference.where}: {difference.figure} is kept as {difference.kept},"
-            f" the entries say {difference.recomputed}",
-            err=True,
-        )
+        click.echo(str(difference), err=True)
     if audit.differences:
         click.echo(f"{len(audit.differences)} differences.", err=True)
         sys.exit(1)
@@ -52,7 +48,7 @@ def verify() -> None:
 def adjustments(slug: str, *, period: str | None) -> None:
     """List what changed closed months after their end: why they are not as they were announced."""
     session = read_session()
-    key = Month.parse(period).key if period else None
+    key = checked_key(period) if period else None
     campaign = find_campaign(session, slug, drafts=True)
     found = list_adjustments(session, slug, period_key=key)
     if not found:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import ParamSpec, TypeVar
+from urllib.parse import urlsplit
 
 import click
 
@@ -14,6 +15,8 @@ P = ParamSpec("P")
 R = TypeVar("R")
 # Amounts on the command line are plain numbers, whatever the campaign's language: 2500 or 20.50.
 PLAIN = "en"
+# A path longer than this may hold a secret.
+_LONG = 12
 
 
 def sentences(command: Callable[P, R]) -> Callable[P, R]:
@@ -27,6 +30,13 @@ def sentences(command: Callable[P, R]) -> Callable[P, R]:
             raise click.ClickException(error.message) from None
 
     return run
+
+
+def masked(url: str) -> str:
+    """Return an address as it may be shown: what follows the host is often a secret."""
+    parts = urlsplit(url)
+    rest = url.partition(parts.netloc)[2] if parts.netloc else ""
+    return f"{parts.scheme}://{parts.netloc}/…{rest[-4:]}" if len(rest) > _LONG else url
 
 
 def table(rows: Sequence[Sequence[str]]) -> str:

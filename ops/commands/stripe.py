@@ -17,6 +17,7 @@ from core.money import format_money
 from core.web import settings
 from ops import jobs
 from ops.commands.printing import PLAIN, sentences, table
+from ops.watch import tell_drift
 from payments.drift import find_drift
 from payments.edge import current_gateway, open_session
 from payments.errors import PaymentsNotSetUp
@@ -140,6 +141,10 @@ def _report_drift(gateway: Gateway, since: datetime) -> None:
         for row in found
     ]
     click.echo(table(rows))
+    with open_session() as session:
+        differences = [": ".join((row[0], ", ".join(row[1:]))) for row in rows[1:]]
+        tell_drift(session, differences, books="stripe", now=now())
+        session.commit()
     sys.exit(1)
 
 
