@@ -22,7 +22,7 @@ from bench.peers import ANSWER, SUMS
 from bench.rounds import median_ratio
 from bench.servers import CPU_TICK_SECONDS, SERVERS, Server, free_port, on_core, running, serving
 from bench.sites import SLUG, Site
-from campaigns.periods import roll_campaign
+from campaigns.rolling import roll_campaign
 from core.clock import SystemClock
 from payments.donating import OfflineGift, record_offline_gift
 

@@ -26,9 +26,9 @@ from campaigns.models import (
     CampaignState,
     Period,
 )
-from campaigns.periods import Rolled
+from campaigns.rolling import Rolled
 from core.db import insert_if_absent
-from core.notices import Notice, Topic, notify
+from core.notices import Notice, Topic, is_wanted, notify
 
 # What admins read is English, whatever language the campaign speaks.
 _LOCALE = "en"
@@ -80,6 +80,8 @@ def announce_closed(session: Session, rolled: Rolled, *, base_url: str, now: dat
 
     A campaign that has ended for good goes on having months; those that raised nothing are no news.
     """
+    if not is_wanted(session, Topic.MONTH):
+        return False
     campaign = find_campaign(session, rolled.slug, drafts=True)
     period = session.scalars(
         select(Period)

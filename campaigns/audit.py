@@ -26,8 +26,7 @@ class Difference:
 
     def __str__(self) -> str:
         return (
-            f"{self.where}: {self.figure} is kept as {self.kept},"
-            f" the entries say {self.recomputed}"
+            f"{self.where}: {self.figure} is kept as {self.kept}, the entries say {self.recomputed}"
         )
 
 

@@ -21,7 +21,7 @@ from campaigns.periods import get_or_create_period
 from campaigns.story import checked_story
 from core.db import insert_if_absent
 from core.money import MOST_MINOR, check_pattern, known_currency, known_locale
-from core.months import load_zone
+from core.zones import load_zone
 
 MOST_TIERS = 8
 _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?", re.ASCII)

@@ -1,12 +1,19 @@
-"""The words on the bar: amounts and months, printed for one campaign in one language."""
+"""The words on the bar: amounts and periods, printed for one campaign in one language."""
 
 from __future__ import annotations
 
-from babel.dates import format_skeleton
+import re
+from datetime import date, timedelta
+
+from babel.dates import format_interval, format_skeleton
 
 from campaigns.models import Campaign, Period
 from core.money import format_money
-from core.months import Month
+
+_MONTH = re.compile(r"\d{4}-\d{2}", re.ASCII)
+_QUARTER = re.compile(r"(\d{4})-Q([1-4])", re.ASCII)
+_YEAR = re.compile(r"\d{4}", re.ASCII)
+_MONTHS_A_QUARTER = 3
 
 
 def money_label(campaign: Campaign, amount_minor: int, *, locale: str | None = None) -> str:
@@ -19,15 +26,36 @@ def money_label(campaign: Campaign, amount_minor: int, *, locale: str | None = N
     )
 
 
-def month_label(campaign: Campaign, month: Month, *, locale: str | None = None) -> str:
-    """Print a month: `MAY 2021` in capitals where the campaign says so, else `Mai 2021`."""
-    starts_at = month.starts_at(campaign.zone)
-    label: str = format_skeleton(
-        "yMMMM", starts_at, tzinfo=campaign.zone, locale=locale or campaign.locale
-    )
+def span_label(
+    campaign: Campaign, key: str, last_day: date | None, *, locale: str | None = None
+) -> str:
+    """Print the period of a key: `MAY 2021`, `Mai 2021`, `Q2 2021`, `2021`, `15 May – 14 Jun 2021`.
+
+    In capitals where the campaign says so. `last_day` is needed for one that is none of the
+    calendar's own.
+    """
+    label = _label(key, last_day, locale or campaign.locale)
     return label.upper() if campaign.capitals else label
 
 
 def period_label(campaign: Campaign, period: Period, *, locale: str | None = None) -> str:
-    """Print a stored period's month, by its key: the zone may have changed since."""
-    return month_label(campaign, Month.parse(period.key), locale=locale)
+    """Print a stored period as it was made: zone and cadence may have changed since."""
+    last_day = None if period.last_day is None else date.fromisoformat(period.last_day)
+    return span_label(campaign, period.key, last_day, locale=locale)
+
+
+def _label(key: str, last_day: date | None, locale: str) -> str:
+    # CLDR's skeletons: https://unicode.org/reports/tr35/tr35-dates.html#availableFormats_appendItems
+    if _MONTH.fullmatch(key):
+        return str(format_skeleton("yMMMM", date.fromisoformat(f"{key}-01"), locale=locale))
+    if quarter := _QUARTER.fullmatch(key):
+        month = (int(quarter[2]) - 1) * _MONTHS_A_QUARTER + 1
+        return str(format_skeleton("yQQQ", date(int(quarter[1]), month, 1), locale=locale))
+    if _YEAR.fullmatch(key):
+        return str(format_skeleton("y", date(int(key), 1, 1), locale=locale))
+    first_day = date.fromisoformat(key)
+    end = last_day or first_day
+    # Whole months need no days.
+    is_whole = first_day.day == 1 and (end + timedelta(days=1)).day == 1
+    skeleton = "yMMM" if is_whole else "yMMMd"
+    return str(format_interval(first_day, end, skeleton, locale=locale))

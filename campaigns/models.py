@@ -379,6 +379,13 @@ class LedgerEntry(Base):
         UniqueConstraint("reference_id", "sequence"),
         CheckConstraint("amount_minor <> 0", name="amount_not_zero"),
         Index("ix_ledger_entries_period_id", "period_id"),
+        # Why a closed month raised something else than was announced: few entries among many.
+        Index(
+            "ix_ledger_entries_period_id_after_close",
+            "period_id",
+            sqlite_where=text("after_close = 1"),
+            postgresql_where=text("after_close"),
+        ),
         {"sqlite_strict": True},
     )
 

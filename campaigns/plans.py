@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 
 from campaigns import look
 from campaigns.errors import InvalidCampaign, PeriodClosed, PeriodNotFound
-from campaigns.models import Campaign, CampaignTier, Period, PeriodPlan, PeriodTier
+from campaigns.models import Campaign, Period, PeriodPlan, PeriodTier
 from core.cadence import checked_key
 from core.db import insert_if_absent
 from core.money import MOST_MINOR, exponent
@@ -46,16 +46,6 @@ class Plan:
     description: str | None = None
     tiers_minor: tuple[int, ...] | None = None
     amounts_minor: Amounts = default(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Opening:
-    """What a period begins with: its goals, and its own words and amounts where it has any."""
-
-    tiers_minor: tuple[int, ...]
-    title: str | None = None
-    description: str | None = None
-    amounts: str | None = None
 
 
 def plan_period(session: Session, campaign: Campaign, key: str, plan: Plan) -> None:
@@ -120,18 +110,27 @@ def list_plans(session: Session, campaign: Campaign) -> Sequence[tuple[str, Plan
     return [(row.key, _read(row)) for row in session.scalars(statement)]
 
 
-def opening_of(
-    session: Session, campaign: Campaign, key: str, *, earlier: Period | None
-) -> Opening:
-    """Return what the period of that key begins with; `earlier` is the one that it follows."""
-    row = _find(session, campaign, key)
-    planned = None if row is None else _read(row).tiers_minor
-    return Opening(
-        tiers_minor=_carried(session, campaign, earlier) if planned is None else planned,
-        title=None if row is None else row.title,
-        description=None if row is None else row.description,
-        amounts=None if row is None else row.amounts,
-    )
+def plans_of(session: Session, keys: Mapping[int, str]) -> dict[int, PeriodPlan]:
+    """Return the plans of these campaigns for these keys, each by its campaign's id."""
+    rows = session.scalars(select(PeriodPlan).where(PeriodPlan.campaign_id.in_(keys)))
+    return {row.campaign_id: row for row in rows if row.key == keys[row.campaign_id]}
+
+
+def carried_tiers(
+    campaign: Campaign, *, own: Sequence[int], last: Sequence[int], last_raised_minor: int
+) -> tuple[int, ...]:
+    """Return the tiers that the campaign's rule carries over, least first, in minor units.
+
+    `own` are the campaign's, `last` those of the period that ends, empty where there is none.
+    """
+    rule = Carry(campaign.carry)
+    if rule is Carry.SAME or not last:
+        return tuple(own)
+    if rule is Carry.PERCENT:
+        scaled = {_scaled(tier, campaign.carry_percent, campaign.currency) for tier in last}
+        return tuple(sorted(scaled))
+    missed = max(0, max(last) - last_raised_minor)
+    return tuple(sorted({min(tier + missed, MOST_MINOR) for tier in own}))
 
 
 def checked_text(text: str, field: str, most: int, *, required: bool = True) -> str:
@@ -175,26 +174,6 @@ def amounts_of(written: str | None) -> dict[look.Frequency, tuple[int, ...]]:
     return {cast("look.Frequency", name): tuple(amounts) for name, amounts in read.items()}
 
 
-def _carried(session: Session, campaign: Campaign, earlier: Period | None) -> tuple[int, ...]:
-    """Return the tiers that the campaign's rule carries over."""
-    own = tuple(
-        session.scalars(
-            select(CampaignTier.amount_minor)
-            .where(CampaignTier.campaign_id == campaign.id)
-            .order_by(CampaignTier.amount_minor)
-        )
-    )
-    rule = Carry(campaign.carry)
-    last = () if earlier is None or rule is Carry.SAME else _tiers_of(session, earlier)
-    if earlier is None or not last:
-        return own
-    if rule is Carry.PERCENT:
-        scaled = (_scaled(tier, campaign.carry_percent, campaign.currency) for tier in last)
-        return tuple(sorted(set(scaled)))
-    missed = max(0, max(last) - earlier.raised_minor)
-    return tuple(sorted({min(tier + missed, MOST_MINOR) for tier in own}))
-
-
 def _scaled(tier_minor: int, percent: int, currency: str) -> int:
     """Return a tier and a percentage of it, to the nearest whole unit of the currency."""
     unit: int = 10 ** exponent(currency)
@@ -217,6 +196,8 @@ def _apply(session: Session, period: Period, plan: Plan, named: Mapping[str, str
         session.add_all(
             PeriodTier(period_id=period.id, amount_minor=amount) for amount in wanted - there
         )
+        # A new goal may be one that is reached already: have the notices look.
+        period.announce_from_minor = 1
     session.flush()
     session.expire(period)
 
@@ -244,11 +225,16 @@ def _tiers_of(session: Session, period: Period) -> tuple[int, ...]:
     return tuple(session.scalars(statement.order_by(PeriodTier.amount_minor)))
 
 
+def tiers_of_plan(row: PeriodPlan) -> tuple[int, ...] | None:
+    """Return the tiers that a plan names, None where the rule carries them over."""
+    return None if row.tiers is None else tuple(json.loads(row.tiers))
+
+
 def _read(row: PeriodPlan) -> Plan:
     return Plan(
         title=row.title,
         description=row.description,
-        tiers_minor=None if row.tiers is None else tuple(json.loads(row.tiers)),
+        tiers_minor=tiers_of_plan(row),
         amounts_minor=amounts_of(row.amounts),
     )
 

@@ -10,12 +10,12 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
 
+from campaigns.calendar import bounds_at
 from campaigns.catalog import find_campaign
-from campaigns.labels import money_label, month_label, period_label
+from campaigns.labels import money_label, period_label, span_label
 from campaigns.matching import Matching, matching_of, shown_minor
 from campaigns.models import Campaign, Period
 from campaigns.periods import current_period
-from core.months import month_of
 
 MOST_HISTORY = 100
 
@@ -223,12 +223,12 @@ def progress_of(
             stored.raised_minor, stored.donation_count, stored.donor_count
         )  # fmt: skip
     else:
-        month = month_of(now, campaign.zone)
+        bounds = bounds_at(session, campaign, now)
         view = PeriodView(
-            key=month.key,
-            label=month_label(campaign, month, locale=locale),
-            starts_at=month.starts_at(campaign.zone),
-            ends_at=month.ends_at(campaign.zone),
+            key=bounds.key,
+            label=span_label(campaign, bounds.key, bounds.last_day, locale=locale),
+            starts_at=bounds.starts_at,
+            ends_at=bounds.ends_at,
         )
         amounts = [tier.amount_minor for tier in campaign.tiers]
         given = donations = donors = 0

@@ -18,7 +18,7 @@ from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 from core.errors import Invalid
-from core.months import first_instant
+from core.zones import first_instant
 
 MONTHS_A_YEAR = 12
 _KEYS = re.compile(r"\d{4}|\d{4}-\d{2}|\d{4}-Q[1-4]|\d{4}-\d{2}-\d{2}", re.ASCII)

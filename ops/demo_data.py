@@ -11,8 +11,8 @@ from sqlalchemy.orm import Session
 from campaigns.catalog import CampaignChanges, NewCampaign, create_campaign, find_campaign
 from campaigns.errors import CampaignNotFound
 from campaigns.models import Campaign
-from campaigns.periods import roll_campaign
-from core.months import Month, month_of
+from campaigns.rolling import roll_campaign
+from core.cadence import Cadence, Span
 from payments.donating import OfflineGift, record_offline_gift
 
 SLUG = "support-us"
@@ -54,10 +54,10 @@ def make_demo(session: Session, *, now: datetime, step: Callable[[], None]) -> b
         now=now,
     )
     dice = random.Random(2021)  # noqa: S311 - demo numbers, the same for everybody
-    month = month_of(now, campaign.zone)
+    month = Cadence().span_holding(now, campaign.zone)
     months = [month]
     for _ in range(len(_RAISED_MINOR) - 1):
-        month = month.previous()
+        month = Cadence().before(month)
         months.insert(0, month)
     for month, raised_minor in zip(months, _RAISED_MINOR, strict=True):
         _give(session, campaign, month, raised_minor, dice=dice, now=now)
@@ -70,7 +70,7 @@ def make_demo(session: Session, *, now: datetime, step: Callable[[], None]) -> b
 def _give(
     session: Session,
     campaign: Campaign,
-    month: Month,
+    month: Span,
     raised_minor: int,
     *,
     dice: random.Random,

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 
 from campaigns.announcing import announce_closed, announce_goals, unannounced_period_ids
 from campaigns.audit import verify_ledger
-from campaigns.periods import Rolled, due_campaign_ids, roll_campaign
+from campaigns.rolling import Rolled, due_campaign_ids, roll_campaign
 from core.calls import send_due_calls
 from core.clock import now
 from core.db import insert_if_absent

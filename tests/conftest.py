@@ -18,6 +18,7 @@ from typing import Any, Protocol
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from hypothesis import settings as hypothesis_settings
 from sqlalchemy.orm import Session
 
 from app import create_app
@@ -31,6 +32,10 @@ from payments.models import Donation
 from tests import postgres
 from tests.databases import KINDS, PostgresTemplate, SqliteTemplate
 from tests.fake_gateway import WEBHOOK_SECRET, FakeGateway
+
+# A test never asserts a time: not each example either.
+hypothesis_settings.register_profile("goalpost", deadline=None)
+hypothesis_settings.load_profile("goalpost")
 
 START = datetime(2021, 5, 12, 10, 11, 12, tzinfo=UTC)
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from campaigns.face import Face, compose_face
-from campaigns.labels import month_label
+from campaigns.labels import span_label
 from campaigns.models import Campaign, CampaignState
 from campaigns.progress import PeriodView, compose_progress
 from campaigns.recent import RecentGift
-from core.months import Month
+from core.cadence import Cadence
 
-_MONTH = Month.parse("2021-05")
+_MONTH = Cadence().span_on(date(2021, 5, 1))
 _GIFTS = (
     RecentGift(amount_minor=2_000, name="Ann Teller"),
     RecentGift(amount_minor=5_000, name=None),
@@ -181,7 +181,7 @@ def make_face(example: Example, *, now: datetime, base_url: str) -> Face:
     )
     period = PeriodView(
         key=_MONTH.key,
-        label=month_label(campaign, _MONTH),
+        label=span_label(campaign, _MONTH.key, _MONTH.last_day),
         starts_at=_MONTH.starts_at(campaign.zone),
         ends_at=_MONTH.ends_at(campaign.zone),
     )

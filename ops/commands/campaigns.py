@@ -19,8 +19,8 @@ from campaigns.labels import money_label
 from campaigns.look import FREQUENCIES, Frequency, Shown, Suggestion
 from campaigns.matching import NO_MATCHING, Matching, matching_of
 from campaigns.models import Campaign, CampaignState
-from campaigns.periods import due_campaign_ids, roll_campaign
 from campaigns.progress import read_progress
+from campaigns.rolling import due_campaign_ids, roll_campaign
 from campaigns.story import MOST_STORY_CHARACTERS
 from core.clock import now
 from core.db import db, read_session

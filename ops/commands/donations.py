@@ -15,11 +15,12 @@ from campaigns.catalog import find_campaign
 from campaigns.labels import money_label
 from campaigns.models import Campaign
 from campaigns.progress import instant_text
+from core.cadence import checked_key
 from core.clock import now
 from core.db import db, read_session
 from core.errors import Invalid
 from core.money import parse_amount
-from core.months import Month, first_instant
+from core.zones import first_instant
 from ops.commands.printing import PLAIN, sentences, table
 from payments.donating import ListedDonation, OfflineGift, list_donations, record_offline_gift
 
@@ -72,7 +73,7 @@ def _noon(day: str, campaign: Campaign) -> datetime:
 def list_donations_(slug: str, *, period: str | None, format_: str) -> None:
     """List a campaign's donations, newest first."""
     session = read_session()
-    key = Month.parse(period).key if period else None
+    key = checked_key(period) if period else None
     campaign = find_campaign(session, slug, drafts=True)
     listed = list_donations(session, slug, period_key=key)
     if format_ == "json":

@@ -17,8 +17,8 @@ from campaigns.face import read_all_faces, read_face
 from campaigns.ledger import Gift, Reduction, state_gift
 from campaigns.look import Shown
 from campaigns.models import Campaign, ReferenceKind
-from campaigns.periods import due_campaign_ids, roll_campaign
 from campaigns.progress import read_history, read_progress
+from campaigns.rolling import due_campaign_ids, roll_campaign
 from core.db import db
 from core.outbox import due_mail_ids
 from payments.inbox import due_event_ids, read_backlog

@@ -14,7 +14,7 @@ from campaigns.adjustments import list_adjustments
 from campaigns.audit import verify_ledger
 from campaigns.ledger import Gift, Reduction, cover_left_minor, state_gift
 from campaigns.models import Campaign, LedgerEntry, Period, Reference, ReferenceKind
-from campaigns.periods import roll_campaign
+from campaigns.rolling import roll_campaign
 
 PAID_AT = datetime(2021, 5, 10, 12, tzinfo=UTC)
 NOW = datetime(2021, 5, 12, 10, 11, 12, tzinfo=UTC)

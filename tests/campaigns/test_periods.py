@@ -12,13 +12,9 @@ from sqlalchemy.orm import Session
 from campaigns.adjustments import list_adjustments
 from campaigns.audit import verify_ledger
 from campaigns.models import Campaign, CampaignTier, Period
-from campaigns.periods import (
-    current_period,
-    due_campaign_ids,
-    get_or_create_period,
-    roll_campaign,
-)
+from campaigns.periods import current_period, get_or_create_period
 from campaigns.progress import read_history, read_progress
+from campaigns.rolling import due_campaign_ids, roll_campaign
 from core.clock import MovableClock
 from core.db import db
 

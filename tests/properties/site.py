@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from campaigns.audit import verify_ledger
 from campaigns.catalog import NewCampaign, create_campaign, find_campaign
 from campaigns.models import Campaign, CampaignTier, Period, PeriodTier
-from campaigns.periods import due_campaign_ids, roll_campaign
+from campaigns.rolling import due_campaign_ids, roll_campaign
 from core.clock import MovableClock
 from core.db import engine_options, in_transaction, prepare_engine
 from payments import quarantine
