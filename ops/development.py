@@ -131,6 +131,7 @@ def complete_environment(given: Mapping[str, str], *, port: int, instance: Path)
                 kept.get("STRIPE_WEBHOOK_SECRET") or f"whsec_{secrets.token_urlsafe(24)}"
             ),
             "STRIPE_API_BASE": f"http://localhost:{port + 1}",
+            "STRIPE_PUBLISHABLE_KEY": "pk_test_sandbox",
         }
     if not given.get("MAIL_URL"):
         wanted |= {

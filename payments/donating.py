@@ -19,6 +19,7 @@ from campaigns.models import Campaign, CampaignState, Period, Reference, Referen
 from core.db import insert_if_absent
 from core.errors import Invalid
 from core.money import MOST_CHARGE_MINOR, MOST_MINOR, least_charge_minor
+from core.words import N_, words_of
 from payments.errors import CampaignNotOpen
 from payments.gateway import CheckoutRequest, Frequency
 from payments.models import Donation, DonationState, Donor
@@ -27,6 +28,8 @@ from payments.models import Donation, DonationState, Donor
 # carries the same parameters; Stripe wants 30 minutes at least, which leaves 90 for repeats.
 CHECKOUT_TIME = timedelta(hours=2)
 MOST_LISTED = 1000
+# Beside the amount on Stripe's page, and on its receipts.
+_COVER = N_("To cover the fees")
 _DONATION_ID = re.compile(r"don_[0-9a-f]{32}", re.ASCII)
 
 
@@ -143,6 +146,11 @@ def mark_failed(session: Session, donation_id: str) -> None:
     )
 
 
+def frequency_of(donation: Donation) -> Frequency:
+    """Return how often is given; the database holds it to these."""
+    return cast("Frequency", donation.frequency)
+
+
 def checkout_request(
     campaign: Campaign,
     donation: Donation,
@@ -150,9 +158,11 @@ def checkout_request(
     email: str | None,
     base_url: str,
     customer_id: str | None = None,
+    embedded: bool = False,
 ) -> CheckoutRequest:
     """Return what Stripe is to be asked for; the same donation always gives the same request."""
     page = f"{base_url}/c/{campaign.slug}"
+    locale = donation.locale or campaign.locale
     return CheckoutRequest(
         donation_id=donation.id,
         campaign_slug=campaign.slug,
@@ -160,10 +170,12 @@ def checkout_request(
         amount_minor=donation.amount_minor,
         cover_minor=donation.cover_minor,
         currency=donation.currency,
-        frequency=cast("Frequency", donation.frequency),
+        cover_label=words_of(locale).gettext(_COVER) if donation.cover_minor else "",
+        frequency=frequency_of(donation),
         email=email,
         customer_id=customer_id,
-        locale=donation.locale or campaign.locale,
+        locale=locale,
+        embedded=embedded,
         success_url=f"{page}/thanks?donation={donation.id}",
         cancel_url=f"{page}?donation={donation.id}",
         expires_at=donation.created_at + CHECKOUT_TIME,

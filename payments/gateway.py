@@ -6,8 +6,8 @@ implementation; the sandbox stands behind it in development and in the tests.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, Protocol
 
@@ -19,7 +19,7 @@ Frequency = Literal["once", "month", "year"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckoutRequest:
-    """A gift to be paid on Stripe's page, once or again each month or year."""
+    """A gift to be paid at Stripe, once or again each month or year."""
 
     donation_id: str
     campaign_slug: str
@@ -29,10 +29,12 @@ class CheckoutRequest:
     frequency: Frequency
     email: str | None
     cover_minor: int = 0  # what is paid on top, to cover the fees
+    cover_label: str = ""  # what the donor reads beside that
     customer_id: str | None = None  # of somebody who gives regularly already
     locale: str = "en"  # the donor's language, as Babel writes it
-    success_url: str
-    cancel_url: str
+    embedded: bool = False  # in our own page; else on Stripe's
+    success_url: str  # where donors come to who have done their part
+    cancel_url: str  # where Stripe's own page leads those who turn back
     expires_at: datetime
 
 
@@ -41,13 +43,24 @@ class Checkout:
     """A Checkout Session as Stripe now tells it."""
 
     id: str
-    url: str | None  # None once it is complete or expired
+    url: str | None  # of Stripe's own page; None once it is complete or expired
     status: str  # open, complete, expired
     paid: bool
     donation_id: str | None
     payment_id: str | None = None  # None until the donor has confirmed, and of a subscription
     invoice_id: str | None = None  # a subscription's first
     subscription_id: str | None = None
+    # What mounts it in our own page. Whoever has it sees the donor's address: never log it.
+    client_secret: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Embedding:
+    """What a page needs so that donors can pay in it."""
+
+    script_url: str
+    # What its content security policy must let in, by directive.
+    sources: Mapping[str, Sequence[str]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +120,7 @@ class Dispute:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subscription:
-    """A recurring gift as Stripe now tells it."""
+    """A recurring gift as Stripe now tells it; the amount is all that is taken at a time."""
 
     id: str
     status: str
@@ -159,8 +172,18 @@ class Gateway(Protocol):
     def checkout_origin(self) -> str:
         """The origin of the page where donors pay."""
 
+    @property
+    def embedding(self) -> Embedding:
+        """What a page of ours needs for a session that is embedded in it."""
+
     def create_checkout(self, request: CheckoutRequest) -> Checkout:
-        """Open a Checkout Session; repeating it with the same donation gives the same one."""
+        """Open a Checkout Session; repeating the same request gives the same one.
+
+        Raises CustomerGone where the request names a customer that Stripe no longer has.
+        """
+
+    def expire_checkout(self, checkout_id: str) -> Checkout:
+        """Close a session for good; raise GatewayRefused where it is not open any more."""
 
     def checkout(self, checkout_id: str) -> Checkout:
         """Fetch a Checkout Session."""

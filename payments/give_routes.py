@@ -27,19 +27,19 @@ from core.errors import Invalid
 from core.money import parse_amount, typed_amount
 from core.web import PAGE_POLICY, reader_locale, render_page, settings
 from core.words import N_, SOURCE_LANGUAGE, direction_of, language_tag, words_of
-from payments.donating import checkout_request, find_donation, mark_failed
-from payments.edge import csrf, current_gateway, limiter
+from payments.checkouts import open_checkout
+from payments.donating import find_donation, mark_failed
+from payments.edge import SENT, csrf, current_gateway, limiter
 from payments.errors import GatewayRefused, GatewayUnavailable
 from payments.form_view import FormView, cover_label, form_view
 from payments.forms import DonateForm, first_errors, new_form_token, source_of_link
 from payments.gate import Refused, Why, begin, explain, resting_page, show_guard, with_challenge
 from payments.gateway import Gateway
-from payments.models import Donation, DonationState
-from payments.stripe_gateway import trusted_url
+from payments.models import Donation
+from payments.pay_routes import policy_with, way_to_pay
 
 HISTORY_MONTHS = 12
 
-_TYPED = "typed"
 # What a link may choose. Who it is, what is said and what is agreed to is the donor's own.
 _OF_LINKS = ("amount", "frequency", "source", "slot")
 _OPEN_FOR_LONG = N_("This page was open for long. Please press the button once more.")
@@ -123,7 +123,7 @@ def donate(slug: str) -> Response:
     if isinstance(donation, Refused):
         return _sent_back(donation, campaign, view, locale=locale)
     try:
-        address = _checkout_address(gateway, campaign, donation, email=wish.email)
+        address = _checkout_address(session, gateway, campaign, donation, email=wish.email)
         session.commit()
     except (GatewayUnavailable, GatewayRefused) as error:
         session.rollback()
@@ -137,7 +137,7 @@ def donate(slug: str) -> Response:
         view.notice = words.gettext(_UNREACHABLE)
         return answer(HTTPStatus.SERVICE_UNAVAILABLE)
     # For whoever comes back without having paid; only this browser knows.
-    browser[_TYPED] = {"donation": donation.id, "name": wish.name, "email": wish.email}
+    browser[SENT] = {"donation": donation.id, "name": wish.name, "email": wish.email}
     return cast("Response", redirect(address, code=HTTPStatus.SEE_OTHER))
 
 
@@ -184,13 +184,11 @@ def _page(
         percent=partial(_percent, locale=locale),
     )
     response = current_app.make_response((page, status))
-    gateway = current_gateway()
-    if gateway is not None:
+    gateway, policy = current_gateway(), PAGE_POLICY
+    if gateway is not None and settings().checkout == "hosted":
         # Browsers hold a form's redirects to form-action too, so Stripe's page must be in it.
-        policy = PAGE_POLICY.replace(
-            "form-action 'self'", f"form-action 'self' {gateway.checkout_origin}"
-        )
-        response.headers["Content-Security-Policy"] = with_challenge(policy, view)
+        policy = policy_with({"form-action": (gateway.checkout_origin,)})
+    response.headers["Content-Security-Policy"] = with_challenge(policy, view)
     if status is HTTPStatus.SERVICE_UNAVAILABLE:
         response.headers["Retry-After"] = "60"
     return _vary(response)
@@ -239,7 +237,7 @@ def _values_of(donation: Donation, *, locale: str) -> MultiDict[str, str]:
         "source": donation.source or "",
         "slot": donation.slot or "",
     }
-    kept = browser.get(_TYPED) or {}
+    kept = browser.get(SENT) or {}
     if kept.get("donation") == donation.id:
         typed |= {
             "name": kept.get("name") or "",
@@ -256,22 +254,21 @@ def _values_of(donation: Donation, *, locale: str) -> MultiDict[str, str]:
 
 
 def _checkout_address(
+    session: Session,
     gateway: Gateway,
     campaign: Campaign,
     donation: Donation,
     *,
     email: str | None,
 ) -> str:
-    """Return where to send the donor: to Stripe's page, or to the thanks where that is done."""
-    thanks_page = f"/c/{campaign.slug}/thanks?donation={donation.id}"
-    if donation.checkout_session_id is not None:
-        checkout = gateway.checkout(donation.checkout_session_id)
-    elif donation.state == DonationState.PENDING:
-        wanted = checkout_request(campaign, donation, email=email, base_url=settings().base_url)
-        checkout = gateway.create_checkout(wanted)
-        donation.checkout_session_id = checkout.id
-    else:
-        return thanks_page
-    if checkout.url is None:
-        return thanks_page
-    return trusted_url(checkout.url, gateway.checkout_origin)
+    """Return where to send the donor: to pay, or to the thanks where that is done."""
+    checkout = open_checkout(
+        session,
+        gateway,
+        campaign,
+        donation,
+        email=email,
+        base_url=settings().base_url,
+        embedded=settings().checkout == "embedded",
+    )
+    return way_to_pay(gateway, campaign, donation, checkout)

@@ -9,18 +9,20 @@ from urllib.parse import urlsplit
 
 from core.settings import Settings
 from payments import stripe_events
-from payments.errors import GatewayRefused, GatewayUnavailable, UntrustedEvent
+from payments.errors import CustomerGone, GatewayRefused, GatewayUnavailable, UntrustedEvent
 from payments.gateway import (
     API_VERSION,
     Checkout,
     CheckoutRequest,
     Dispute,
+    Embedding,
     Event,
     Invoice,
     Payment,
     Refund,
     Subscription,
 )
+from payments.stripe_checkout import checkout_key, checkout_params, embedding_at
 from payments.stripe_objects import (
     checkout_from,
     dispute_from,
@@ -58,16 +60,27 @@ class StripeGateway:
         """The origin of the page where donors pay."""
         return self._settings.stripe_api_base or _STRIPE_CHECKOUT
 
+    @property
+    def embedding(self) -> Embedding:
+        """What a page of ours needs for a session that is embedded in it."""
+        return embedding_at(self._settings.stripe_api_base)
+
     def create_checkout(self, request: CheckoutRequest) -> Checkout:
         """Open a Checkout Session. One donation, one key, one session."""
-        params = _checkout_params(request)
+        params = checkout_params(request)
         session = self._call(
             lambda client: client.v1.checkout.sessions.create(
                 params,  # type: ignore[arg-type] # a plain dict of the documented shape
-                {"idempotency_key": f"checkout-{request.donation_id}"},
+                {"idempotency_key": checkout_key(request)},
             )
         )
         return checkout_from(session)
+
+    def expire_checkout(self, checkout_id: str) -> Checkout:
+        """Close a session: from then on nobody can pay it."""
+        return checkout_from(
+            self._call(lambda client: client.v1.checkout.sessions.expire(checkout_id))
+        )
 
     def checkout(self, checkout_id: str) -> Checkout:
         """Fetch a Checkout Session."""
@@ -226,6 +239,8 @@ class StripeGateway:
         except stripe.APIError as error:
             raise GatewayUnavailable("The payment service has a problem just now.") from error
         except stripe.StripeError as error:
+            if error.code == "resource_missing" and getattr(error, "param", "") == "customer":
+                raise CustomerGone("Stripe has no such customer.") from error
             code = error.code or type(error).__name__
             raise GatewayRefused(
                 f"Stripe refused the call: {code}: {error.user_message}"
@@ -255,33 +270,3 @@ def trusted_url(url: str, origin: str) -> str:
     if f"{parts.scheme}://{parts.netloc}" != origin and parts.scheme != "https":
         raise GatewayRefused("the session's address is not Stripe's")
     return url
-
-
-def _checkout_params(request: CheckoutRequest) -> dict[str, Any]:
-    """Return the parameters of a session; the same request always gives the same ones."""
-    recurring = request.frequency != "once"
-    # Metadata is not inherited: each object that we may meet later carries its own.
-    metadata = {"donation": request.donation_id, "campaign": request.campaign_slug}
-    price: dict[str, Any] = {
-        "currency": request.currency.lower(),
-        "unit_amount": request.amount_minor,
-        "product_data": {"name": request.label},
-    }
-    params: dict[str, Any] = {
-        "mode": "subscription" if recurring else "payment",
-        "submit_type": "donate",
-        "line_items": [{"quantity": 1, "price_data": price}],
-        "client_reference_id": request.donation_id,
-        "metadata": metadata,
-        "success_url": request.success_url,
-        "cancel_url": request.cancel_url,
-        "expires_at": int(request.expires_at.timestamp()),
-    }
-    if recurring:
-        price["recurring"] = {"interval": request.frequency}
-        params["subscription_data"] = {"metadata": metadata}
-    else:
-        params["payment_intent_data"] = {"metadata": metadata}
-    if request.email:
-        params["customer_email"] = request.email
-    return params

@@ -23,6 +23,7 @@ def checkout_from(session: StripeObject) -> Checkout:
         payment_id=id_of(session["payment_intent"]),
         invoice_id=id_of(session["invoice"]),
         subscription_id=id_of(session["subscription"]),
+        client_secret=session["client_secret"],
     )
 
 
@@ -69,8 +70,12 @@ def dispute_from(dispute: StripeObject) -> Dispute:
 
 
 def subscription_from(subscription: StripeObject) -> Subscription:
-    """Read a `subscription`; its one item holds the price and the end of what is paid."""
-    item = subscription["items"]["data"][0]
+    """Read a `subscription`: the gift is an item of it, and what covers the fees another.
+
+    They were begun together and renew together, so the first tells when and how often.
+    """
+    items = subscription["items"]["data"]
+    item = items[0]
     cancel_at = subscription["cancel_at"]
     renews_at = item["current_period_end"] if "current_period_end" in item else None  # noqa: SIM401 - a StripeObject is no dict
     return Subscription(
@@ -79,7 +84,7 @@ def subscription_from(subscription: StripeObject) -> Subscription:
         donation_id=metadata_of(subscription).get("donation"),
         customer_id=id_of(subscription["customer"]) or "",
         interval=item["price"]["recurring"]["interval"],
-        amount_minor=item["price"]["unit_amount"] * item["quantity"],
+        amount_minor=sum(each["price"]["unit_amount"] * each["quantity"] for each in items),
         currency=item["price"]["currency"].upper(),
         cancel_at=None if cancel_at is None else instant_of(cancel_at),
         renews_at=None if renews_at is None else instant_of(renews_at),

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from flask import Flask, Response
 
-from sandbox import api, challenge, controls, overview, pages, portal
+from sandbox import api, challenge, controls, embedding, overview, pages, portal
 from sandbox.delivery import Post
 from sandbox.settings import Settings
 from sandbox.store import Store
@@ -28,6 +28,7 @@ def create_app(parts: Parts) -> Flask:
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.register_blueprint(api.make_blueprint(parts.store, parts.settings))
     app.register_blueprint(pages.make_blueprint(parts.store, parts.post, parts.settings))
+    app.register_blueprint(embedding.make_blueprint(parts.store))
     app.register_blueprint(portal.make_blueprint(parts.store))
     app.register_blueprint(overview.make_blueprint(parts.store, parts.settings))
     app.register_blueprint(controls.make_blueprint(parts.store, parts.post, parts.settings))
@@ -44,7 +45,7 @@ def create_app(parts: Parts) -> Flask:
 
 
 def _harden(response: Response) -> Response:
-    """Like Stripe's page, ours cannot be framed; it runs no script at all.
+    """Like Stripe's page, ours cannot be framed and runs no script, unless it is embedded.
 
     There is no `form-action`: browsers apply it to the redirect to the merchant's page as well.
     """

@@ -53,7 +53,12 @@ def confirm(tx: Transaction, session: Body, entry: CardEntry, *, settings: Setti
     """Try to pay a session by card."""
     if session["status"] != "open":
         return closed(session)
-    method = payment_methods.add(tx, entry, customer_id=session["customer"])
+    method = payment_methods.add(
+        tx,
+        entry,
+        customer_id=session["customer"],
+        allow_redisplay=tx.hidden(session["id"]).get("allow_redisplay", "limited"),
+    )
     if session["amount_total"] == 0:
         return _begin_trial(tx, session, entry, method=method)
     intent = _intent_of(tx, session)

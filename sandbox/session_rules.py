@@ -35,6 +35,9 @@ SPOKEN = frozenset(
         "metadata",
         "mode",
         "payment_intent_data",
+        "payment_method_data",
+        "return_url",
+        "saved_payment_method_options",
         "submit_type",
         "subscription_data",
         "success_url",
@@ -42,9 +45,17 @@ SPOKEN = frozenset(
     }
 )
 MODES = ("payment", "subscription")
+# By where a session is shown: the addresses that it needs, and those that it may have.
+UI_MODES = {
+    "hosted_page": (("success_url",), ("cancel_url",)),
+    "embedded_page": (("return_url",), ()),
+}
+ADDRESSES = ("success_url", "cancel_url", "return_url")
 ONLY_IN_MODES = {
     "customer_creation": ("payment", "setup"),
     "payment_intent_data": ("payment",),
+    # Cards of single gifts are not kept here: there is nothing to say of them.
+    "payment_method_data": ("subscription",),
     "setup_intent_data": ("setup",),
     "subscription_data": ("subscription",),
 }
@@ -95,10 +106,8 @@ def _check_mode(params: Body) -> None:
         raise _missing("mode")
     if mode not in MODES:
         raise invalid(f"This sandbox does not speak mode '{mode}'.", param="mode")
-    if params.get("ui_mode", "hosted_page") != "hosted_page":
-        raise invalid(
-            "This sandbox has the hosted page only: leave `ui_mode` out.", param="ui_mode"
-        )
+    if params.get("ui_mode", "hosted_page") not in UI_MODES:
+        raise invalid("This sandbox has the hosted and the embedded page only.", param="ui_mode")
     for name, others in ONLY_IN_MODES.items():
         if name in params and mode not in others:
             other = "` or `".join(others)
@@ -108,9 +117,14 @@ def _check_mode(params: Body) -> None:
 
 
 def _check_addresses(params: Body) -> None:
-    if "success_url" not in params:
-        raise _missing("success_url")
-    for name in ("success_url", "cancel_url"):
+    ui_mode = params.get("ui_mode", "hosted_page")
+    needed, optional = UI_MODES[ui_mode]
+    for name in needed:
+        if name not in params:
+            raise _missing(name)
+    for name in ADDRESSES:
+        if name in params and name not in needed + optional:
+            raise invalid(f"`{name}` is not allowed when `ui_mode` is `{ui_mode}`.", param=name)
         if name in params and not is_web_address(params[name]):
             raise invalid(
                 "Not a valid URL: an explicit scheme (such as https) must be provided.",

@@ -16,18 +16,20 @@ from typing import Any
 
 from core.clock import Clock
 from core.settings import Settings
-from payments.errors import GatewayRefused, GatewayUnavailable
+from payments.errors import CustomerGone, GatewayRefused, GatewayUnavailable
 from payments.gateway import (
     API_VERSION,
     Checkout,
     CheckoutRequest,
     Dispute,
+    Embedding,
     Event,
     Invoice,
     Payment,
     Refund,
     Subscription,
 )
+from payments.stripe_checkout import checkout_key, embedding_at
 from payments.stripe_gateway import StripeGateway
 
 ORIGIN = "https://checkout.stripe.com"
@@ -80,19 +82,21 @@ class FakeGateway:
     """Implements `payments.gateway.Gateway`, and what a donor and Stripe would do.
 
     While `unavailable` is set, every call fails as when Stripe is down; `lost_answers` makes the
-    next so many creations succeed at Stripe and fail for us. `calls` counts calls by name.
+    next so many creations succeed at Stripe and fail for us; customers in `gone` are deleted at
+    Stripe. `calls` counts calls by name.
     """
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
         self.unavailable = False
         self.refused = False
         self.lost_answers = 0
+        self.gone: set[str] = set()
         self.livemode = settings.livemode
         self.calls: dict[str, int] = {}
         self._clock = clock
         self._reader = StripeGateway(settings)
         self._numbers = itertools.count(1)
-        self._sales: dict[str, _Sale] = {}  # by donation
+        self._sales: dict[str, _Sale] = {}  # by idempotency key
         self._paid: dict[str, _Paid] = {}
         self._plans: dict[str, _Plan] = {}
         self.webhooks: dict[str, list[str]] = {}
@@ -102,26 +106,44 @@ class FakeGateway:
     def checkout_origin(self) -> str:
         return ORIGIN
 
+    @property
+    def embedding(self) -> Embedding:
+        return embedding_at(None)
+
     def create_checkout(self, request: CheckoutRequest) -> Checkout:
         self._called("create_checkout")
-        sale = self._sales.get(request.donation_id)
+        if request.customer_id in self.gone:
+            raise CustomerGone("Stripe has no such customer.")
+        key = checkout_key(request)
+        sale = self._sales.get(key)
         if sale is not None and sale.request != request:
             raise GatewayRefused("idempotency_error: the key was used with other parameters")
         if sale is None:
             number = next(self._numbers)
             checkout = Checkout(
                 id=f"cs_test_{number}",
-                url=f"{ORIGIN}/c/pay/cs_test_{number}",
+                url=None if request.embedded else f"{ORIGIN}/c/pay/cs_test_{number}",
+                client_secret=f"cs_test_{number}_secret_x" if request.embedded else None,
                 status="open",
                 paid=False,
                 payment_id=None,
                 donation_id=request.donation_id,
             )
-            sale = self._sales[request.donation_id] = _Sale(request, checkout)
+            sale = self._sales[key] = _Sale(request, checkout)
         if self.lost_answers:
             self.lost_answers -= 1
             raise GatewayUnavailable("The payment service can't be reached just now.")
         return sale.checkout
+
+    def expire_checkout(self, checkout_id: str) -> Checkout:
+        self._called("expire_checkout")
+        if self._of_checkout(checkout_id).checkout.status != "open":
+            raise GatewayRefused("Stripe refused the call: it is not open")
+        return self.expire(checkout_id)
+
+    def asked(self, checkout_id: str) -> CheckoutRequest:
+        """Return what a session was asked for with."""
+        return self._of_checkout(checkout_id).request
 
     def checkout(self, checkout_id: str) -> Checkout:
         self._called("checkout")
@@ -233,7 +255,7 @@ class FakeGateway:
                 id=f"sub_{number}",
                 status="active",
                 donation_id=sale.request.donation_id,
-                customer_id=f"cus_{number}",
+                customer_id=sale.request.customer_id or f"cus_{number}",
                 interval=sale.request.frequency,
                 amount_minor=_charged_minor(sale.request),
                 currency=sale.request.currency,

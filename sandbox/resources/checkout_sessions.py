@@ -9,7 +9,7 @@ from sandbox.endpoint import Call, Endpoint
 from sandbox.errors import refused, unspoken
 from sandbox.ids import new_id
 from sandbox.listing import LIMIT_DEFAULT, page, whole_list
-from sandbox.resources import metadata, payment_intents, prices, subscriptions
+from sandbox.resources import customers, metadata, payment_intents, prices, subscriptions
 from sandbox.transaction import Body, Transaction
 
 URL = "/v1/checkout/sessions"
@@ -82,7 +82,7 @@ def _create(call: Call) -> Body:
     data = _data(call.params)
     email = call.params.get("customer_email")
     if "customer" in call.params:
-        email = call.tx.need("customer", call.params["customer"], param="customer")["email"]
+        email = customers.living(call.tx, call.params["customer"], param="customer")["email"]
     session = _build(call, email=email)
     items = [prices.line_item(call.tx, item) for item in call.params["line_items"]]
     call.tx.add(session, hidden={"line_items": items, **data})
@@ -99,6 +99,10 @@ def _data(params: Body) -> Body:
         return {
             "payment_intent_data": FIRST_OF_SUBSCRIPTION,
             "subscription_data": subscriptions.check_data(params.get("subscription_data", {})),
+            # https://support.stripe.com/questions/prefilling-saved-cards-in-checkout
+            "allow_redisplay": params.get("payment_method_data", {}).get(
+                "allow_redisplay", "always"
+            ),
         }
     data = payment_intents.check_data(params.get("payment_intent_data", {}))
     return {"payment_intent_data": {**data, "payment_method_types": _method_types(params)}}
@@ -117,6 +121,7 @@ def _build(call: Call, *, email: str | None) -> Body:
     amount_minor = session_rules.total_minor(params)
     expires_at = call.tx.now + session_rules.EXPIRES_AFTER_SECONDS_MAX
     recurring = params["mode"] == "subscription"
+    embedded = params.get("ui_mode") == "embedded_page"
     return {
         "id": session_id,
         "object": "checkout.session",
@@ -129,7 +134,7 @@ def _build(call: Call, *, email: str | None) -> Body:
         "billing_address_collection": None,
         "cancel_url": params.get("cancel_url"),
         "client_reference_id": params.get("client_reference_id"),
-        "client_secret": None,
+        "client_secret": new_id(f"{session_id}_secret_", 48) if embedded else None,
         "collected_information": None,
         "consent": None,
         "consent_collection": None,
@@ -166,7 +171,7 @@ def _build(call: Call, *, email: str | None) -> Body:
         "permissions": None,
         "phone_number_collection": {"enabled": False},
         "recovered_from": None,
-        "saved_payment_method_options": None,
+        "saved_payment_method_options": _saved(params),
         "setup_intent": None,
         "shipping_address_collection": None,
         "shipping_cost": None,
@@ -174,11 +179,28 @@ def _build(call: Call, *, email: str | None) -> Body:
         "status": "open",
         "submit_type": params.get("submit_type"),
         "subscription": None,
-        "success_url": params["success_url"],
+        "success_url": params.get("success_url"),
         "total_details": {"amount_discount": 0, "amount_shipping": 0, "amount_tax": 0},
-        "ui_mode": "hosted_page",
-        "url": f"{call.settings.public_url}/pay/{session_id}",
+        "ui_mode": params.get("ui_mode", "hosted_page"),
+        "url": None if embedded else f"{call.settings.public_url}/pay/{session_id}",
         "wallet_options": None,
+        **(
+            {"redirect_on_completion": "always", "return_url": params["return_url"]}
+            if embedded
+            else {}
+        ),
+    }
+
+
+def _saved(params: Body) -> Body | None:
+    """Give which of a customer's cards are offered again, as the session shows it."""
+    if "customer" not in params:
+        return None
+    return {
+        "allow_redisplay_filters": ["always"],
+        "payment_method_remove": "disabled",
+        "payment_method_save": "disabled",
+        **params.get("saved_payment_method_options", {}),
     }
 
 

@@ -3,10 +3,10 @@
 from sandbox.addresses import is_email
 from sandbox.announce import announce
 from sandbox.endpoint import Call, Endpoint
-from sandbox.errors import invalid, unspoken
+from sandbox.errors import invalid, missing, unspoken
 from sandbox.ids import new_id
 from sandbox.listing import page
-from sandbox.resources import metadata
+from sandbox.resources import metadata, subscriptions
 from sandbox.transaction import Body, Transaction
 
 URL = "/v1/customers"
@@ -73,6 +73,14 @@ def use_card(tx: Transaction, customer: Body, *, method_id: str) -> Body:
     return customer
 
 
+def living(tx: Transaction, customer_id: str, *, param: str = "id") -> Body:
+    """Find a customer; one that was deleted is as good as none."""
+    customer = tx.need("customer", customer_id, param=param)
+    if customer.get("deleted"):
+        raise missing("customer", customer_id, param=param)
+    return customer
+
+
 def _checked(params: Body) -> Body:
     for name in params:
         if name not in SPOKEN:
@@ -93,8 +101,18 @@ def _retrieve(call: Call) -> Body:
 
 
 def _update(call: Call) -> Body:
-    customer = call.tx.need("customer", call.object_id)
+    customer = living(call.tx, call.object_id)
     return update(call.tx, customer, _checked(call.params))
+
+
+def _delete(call: Call) -> Body:
+    """Delete a customer, and end what they give regularly: what is left only says so."""
+    customer = living(call.tx, call.object_id)
+    for subscription in call.tx.every("subscription", customer=customer["id"]):
+        if subscription["status"] != "canceled":
+            subscriptions.cancel(call.tx, subscription)
+    announce(call.tx, "customer.deleted", customer)
+    return call.tx.save({"id": customer["id"], "object": "customer", "deleted": True})
 
 
 def _list(call: Call) -> Body:
@@ -111,4 +129,7 @@ ENDPOINTS = (
         "GET", f"{URL}/<object_id>", "_customer_retrieve_params:CustomerRetrieveParams", _retrieve
     ),
     Endpoint("POST", f"{URL}/<object_id>", "_customer_update_params:CustomerUpdateParams", _update),
+    Endpoint(
+        "DELETE", f"{URL}/<object_id>", "_customer_delete_params:CustomerDeleteParams", _delete
+    ),
 )

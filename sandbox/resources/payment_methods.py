@@ -9,12 +9,19 @@ from sandbox.ids import new_id
 from sandbox.transaction import Body, Transaction
 
 
-def add(tx: Transaction, entry: CardEntry, *, customer_id: str | None) -> Body:
-    """Store a card as Stripe shows one."""
+def add(
+    tx: Transaction,
+    entry: CardEntry,
+    *,
+    customer_id: str | None,
+    allow_redisplay: str = "limited",
+) -> Body:
+    """Store a card as Stripe shows one; `allow_redisplay` says where it may be offered again."""
     card = entry.card
     return tx.add(
         {
             **_build(tx, entry, customer_id=customer_id),
+            "allow_redisplay": allow_redisplay,
             "card": {
                 "brand": card.brand,
                 "checks": checks(),
