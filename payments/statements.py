@@ -23,7 +23,7 @@ from campaigns.models import Campaign, Reference
 from core.money import exponent, format_money, to_major
 from core.months import month_of
 from core.outbox import Mail, post_mail
-from core.words import language_tag, words_of
+from core.words import direction_of, language_tag, words_of
 from payments.errors import NoGiftsThatYear
 from payments.letters import Letter, write_letter
 from payments.models import Donation, Donor
@@ -31,6 +31,7 @@ from payments.sums import GiftSums, read_sums
 
 # One statement each five minutes, however often the button is pressed.
 _PAUSE_SECONDS = 300
+_LTR = "\N{LEFT-TO-RIGHT MARK}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,7 +116,8 @@ def statement_values(statement: Statement, *, locale: str) -> dict[str, Any]:
         printed: str = format_decimal(
             major, locale=locale, format=pattern, decimal_quantization=False
         )
-        return printed
+        # Text that runs from the right would move the sign of a number to its other end.
+        return f"{_LTR}{printed}" if minor < 0 and direction_of(locale) == "rtl" else printed
 
     return {
         "statement": statement,

@@ -14,10 +14,11 @@ from sqlalchemy.orm import Session
 from campaigns.adjustments import list_adjustments
 from campaigns.catalog import CampaignChanges, change_campaign
 from campaigns.face import read_all_faces, read_face
+from campaigns.history import read_chapter, read_closings, read_history
 from campaigns.ledger import Gift, Reduction, state_gift
 from campaigns.look import Shown
 from campaigns.models import Campaign, ReferenceKind
-from campaigns.progress import read_history, read_progress
+from campaigns.progress import read_progress
 from campaigns.rolling import due_campaign_ids, roll_campaign
 from core.db import db
 from core.outbox import due_mail_ids
@@ -112,6 +113,19 @@ def _read_everything_on_a_face(session: Session, campaign: Campaign) -> None:
     read_face(session, campaign.slug, now=START, base_url=BASE_URL)
 
 
+def _read_the_history(session: Session, campaign: Campaign) -> None:
+    _gift(session, campaign)
+    later = START.replace(month=8)
+    roll_campaign(session, campaign.id, now=later)
+    reduction = Reduction(reference="re_2", kind=ReferenceKind.REFUND, effect_minor=-1000)
+    gift = Gift(reference="pi_1", kind=ReferenceKind.PAYMENT, effect_minor=5000, paid_at=START)
+    state_gift(session, campaign, gift, [reduction], cause="test", now=later)
+    months = read_history(session, campaign.slug, now=later, base_url=BASE_URL)
+    assert any(month.changes for month in months)
+    read_chapter(session, campaign, "2021-05", now=later, base_url=BASE_URL)
+    read_closings(session, campaign, now=later, base_url=BASE_URL, limit=24)
+
+
 KEEP = Retention(
     messages=timedelta(days=365),
     events=timedelta(days=90),
@@ -124,7 +138,7 @@ PATHS: dict[str, Callable[[Session, Campaign], object]] = {
     ),
     "read a face": _read_everything_on_a_face,
     "read all bars": lambda session, _: read_all_faces(session, now=START, base_url=BASE_URL),
-    "read the months": lambda session, campaign: read_history(session, campaign.slug, now=START),
+    "read the history": _read_the_history,
     "post a gift and a refund": _gift,
     "roll": _roll,
     "thank": lambda session, _: post_thanks(
