@@ -87,7 +87,7 @@ def checked_matching(matching: Matching) -> Matching | None:
         )
     if not 0 < matching.most_minor <= MOST_MINOR:
         raise InvalidCampaign(
-            "Say up to what sum gifts are matched each month.", field="match_up_to"
+            "Say up to what sum gifts are matched in one period.", field="match_up_to"
         )
     if not 0 < matching.percent <= MOST_PERCENT:
         raise InvalidCampaign(

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from campaigns.catalog import CampaignChanges, NewCampaign, create_campaign, find_campaign
 from campaigns.errors import CampaignNotFound
+from campaigns.look import Frequency, Suggestion
 from campaigns.models import Campaign
 from campaigns.rolling import roll_campaign
 from core.cadence import Cadence, Span
@@ -21,6 +22,39 @@ SLUG = "support-us"
 _RAISED_MINOR = (118_500, 164_000, 142_000, 231_500, 268_000, 197_500, 312_000, 52_000)
 _GIFTS_MINOR = (500, 1000, 1000, 2000, 2000, 2500, 5000, 10000)
 STEPS = len(_RAISED_MINOR)
+_STORY = """\
+## Somebody has to sit there
+
+On Tuesday evenings the county council decides what becomes of the bus line, the swimming pool and
+the old mill. Two people listen to all of it, to the end, and write down who voted how. They work
+for us, and **we work for you**.
+
+### What your money does
+
+- 5 $ print and post the court calendar.
+- 20 $ pay for a day in court.
+- 50 $ buy the records that the county only hands out against a fee.
+
+> I had no idea that they wanted to close the line. I read it here on Wednesday and was at the next
+> meeting. — *a reader*
+
+We publish [every month's sum](https://example.org/books) and what we spent it on. There is no
+paywall, and there are no advertisers to please.
+"""
+_SUGGESTIONS: dict[Frequency, tuple[Suggestion, ...]] = {
+    "once": (
+        Suggestion(1000, "prints the court calendar of a week"),
+        Suggestion(2000, "pays for a day in court"),
+        Suggestion(5000, "buys the records of one case"),
+        Suggestion(10_000, "keeps the archive open for a month"),
+    ),
+    "month": (
+        Suggestion(500, "prints and posts the court calendar"),
+        Suggestion(1000, "pays for an evening in the council"),
+        Suggestion(2000, "pays for a day in court"),
+        Suggestion(5000, "buys the records of one case"),
+    ),
+}
 
 
 def make_demo(session: Session, *, now: datetime, step: Callable[[], None]) -> bool:
@@ -49,7 +83,12 @@ def make_demo(session: Session, *, now: datetime, step: Callable[[], None]) -> b
                 "Two reporters, no owner, no paywall. 2,500 $ a month keep the council meetings"
                 " and the courts covered; 5,000 $ pay for a third pair of eyes."
             ),
-            changes=CampaignChanges(button="Support us", shows=("donors", "days")),
+            changes=CampaignChanges(
+                button="Support us",
+                shows=("donors", "days"),
+                story=_STORY,
+                suggestions=_SUGGESTIONS,
+            ),
         ),
         now=now,
     )

@@ -110,7 +110,7 @@ def is_legible(face: Face) -> bool:
                 face.goal_label,
                 face.status,
                 *(mark.label for mark in face.marks),
-                *face.notes,
+                *_notes(face),
             ],
         )
     )
@@ -299,12 +299,46 @@ def _said(face: Face, end: float) -> list[Text]:
             texts = [Text("status", status, left, baseline, "ink")]
             left = left + status.width + GAP
             break
-    for count in range(len(face.notes), 0, -1):
-        text = " · ".join(face.notes[:count])
-        notes = set_line(text, Style(LABEL_SIZES[0]), direction=face.direction)
-        if left + notes.width <= end:
-            return [*texts, Text("note", notes, left, baseline, "soft")]
-    return texts
+    note = _noted(face, end - left)
+    if note is None and _is_counted(face):
+        # The sum is not gifts alone: that is said rather than what the bar shows by itself.
+        note, texts, left = _noted(face, end - LEFT) or _cut(face, end - LEFT), [], LEFT
+    return texts if note is None else [*texts, Text("note", note, left, baseline, "soft")]
+
+
+def _noted(face: Face, most: float) -> Line | None:
+    """Return as much of what is noted as there is room for; None for nothing.
+
+    What is matched comes first, in smaller letters if need be: where it counts, it says what the
+    sum is made of. A sponsor's name may be in letters that we have not got.
+    """
+    notes = _notes(face)
+    choices = [(LABEL_SIZES[0], notes[:count]) for count in range(len(notes), 0, -1)]
+    if face.matching and is_drawable(face.matching):
+        alone = [(size, [face.matching]) for size in LABEL_SIZES]
+        choices = [(LABEL_SIZES[0], [*notes, face.matching]), *alone]
+        choices += [] if _is_counted(face) else [(LABEL_SIZES[0], notes)]
+    for size, chosen in choices:
+        line = set_line(" · ".join(chosen), Style(size), direction=face.direction)
+        if line.width <= most:
+            return line
+    return None
+
+
+def _cut(face: Face, most: float) -> Line | None:
+    """Return the beginning of what is matched, where even its smallest letters are too many."""
+    if not is_drawable(face.matching):
+        return None
+    return fit_line(face.matching, Style(LABEL_SIZES[-1]), direction=face.direction, most=most)
+
+
+def _notes(face: Face) -> list[str]:
+    """Return what is noted in our own words: all but what is matched, which names somebody."""
+    return [note for note in face.notes if note != face.matching]
+
+
+def _is_counted(face: Face) -> bool:
+    return face.progress.matching is not None and face.progress.matching.rule.counts
 
 
 def _button(face: Face) -> list[Shape]:

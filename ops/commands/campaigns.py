@@ -122,8 +122,10 @@ def create(
     "--fees",
     help="What a payment costs, for donors who cover it: 2.9+0.30; off; '' for what is usual.",
 )
-@click.option("--match", "sponsor", help="Who adds to every gift, month by month; '' ends it.")
-@click.option("--match-up-to", "match_most", help="The most that is added in a month, as in 1000.")
+@click.option("--match", "sponsor", help="Who adds to every gift; '' ends it.")
+@click.option(
+    "--match-up-to", "match_most", help="The most that is added in one period, as in 1000."
+)
 @click.option("--match-percent", type=int, help="How much is added: 100, the default, doubles.")
 @click.option(
     "--match-counts/--match-apart",
@@ -218,7 +220,7 @@ def _matching(
             raise Invalid("Say who adds to the gifts: --match 'The Foundation'.", field="match")
         if most is None:
             raise Invalid(
-                "Say how much is added in a month at most: --match-up-to 1000.",
+                "Say how much is added in one period at most: --match-up-to 1000.",
                 field="match_up_to",
             )
         rule = NO_MATCHING

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from campaigns.catalog import CampaignChanges
 from campaigns.look import Shown
+from campaigns.matching import Matching
 
 EIGHT = tuple(100_000 * number for number in range(1, 9))
 LONG_TITLE = "Help us to keep a reporter in every courtroom of the county, on every day of the year"
 ALL_NOTES = CampaignChanges(shows=tuple(Shown))
+DOUBLED = Matching(sponsor="The Foundation & Sons", most_minor=100_000)
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,7 @@ class Case:
     value_text: str
     status: str = ""
     campaign: dict[str, Any] = field(default_factory=dict)
+    matching: str = ""
 
     def __str__(self) -> str:
         return self.name
@@ -60,6 +63,61 @@ CASES = (
         "617,500 $",
         "617,500 $ of 5,000 $, 12,350%",
         "Goal reached: 12,350% of 5,000 $. Thank you!",
+    ),
+    Case(
+        "matched, and counted",
+        130_000,
+        "2,300 $",
+        "2,300 $ of 5,000 $, 46%",
+        campaign={"changes": replace(ALL_NOTES, matching=replace(DOUBLED, counts=True))},
+        matching=(
+            "The Foundation & Sons doubles every gift, up to 1,000 $: 1,000 $ so far, counted here"
+        ),
+    ),
+    Case(
+        "matched over a tier",
+        160_000,
+        "2,600 $",
+        "2,600 $ of 5,000 $, 52%",
+        "2,500 $ reached. Next goal: 5,000 $",
+        campaign={"changes": replace(ALL_NOTES, matching=replace(DOUBLED, counts=True))},
+        matching=(
+            "The Foundation & Sons doubles every gift, up to 1,000 $: 1,000 $ so far, counted here"
+        ),
+    ),
+    Case(
+        "matched apart",
+        52_000,
+        "520 $",
+        "520 $ of 5,000 $, 10%",
+        campaign={"changes": CampaignChanges(matching=DOUBLED)},
+        matching=(
+            "The Foundation & Sons doubles every gift, up to 1,000 $: 520 $ so far, on top of this"
+        ),
+    ),
+    Case(
+        "matched in part, and counted",
+        52_000,
+        "780 $",
+        "780 $ of 5,000 $, 15%",
+        campaign={
+            "changes": CampaignChanges(matching=replace(DOUBLED, percent=50, counts=True)),
+        },
+        matching=(
+            "The Foundation & Sons adds 50% to every gift, up to 1,000 $: 260 $ so far, counted"
+            " here"
+        ),
+    ),
+    Case(
+        "matched threefold, apart",
+        1,
+        "0.01 $",
+        "0.01 $ of 5,000 $, 0%",
+        campaign={"changes": CampaignChanges(matching=replace(DOUBLED, percent=200))},
+        matching=(
+            "The Foundation & Sons adds 200% to every gift, up to 1,000 $: 0.02 $ so far, on top"
+            " of this"
+        ),
     ),
     Case("no tier", 52_000, "520 $", "520 $ raised", campaign={"tiers_minor": ()}),
     Case(

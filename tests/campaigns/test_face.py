@@ -56,6 +56,8 @@ def test_table(session: Session, make_campaign: MakeCampaign, give: Give, case: 
         case.value_text,
         case.status,
     )
+    assert plain(face.matching) == case.matching
+    assert face.notes[-1:] == ((face.matching,) if case.matching else ())
     assert face.now == min(100, int(face.progress.percent or 0))
     assert set(face.to_json()) == KEYS
 

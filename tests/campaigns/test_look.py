@@ -89,3 +89,30 @@ def test_suggestions_suit_the_currency() -> None:
     yen.suggestions = [SuggestedAmount(frequency="once", amount_minor=333)]
     assert look.suggested_minor(yen, "once") == (333,)
     assert look.suggested_minor(yen, "year") == (5_000, 10_000, 20_000, 50_000)
+
+
+def test_what_an_amount_pays_for_is_said_of_that_amount_alone() -> None:
+    found = campaign()
+    found.suggestions = [
+        SuggestedAmount(frequency="month", amount_minor=2_000, note="a day in court"),
+        SuggestedAmount(frequency="once", amount_minor=2_000),
+    ]
+    assert look.suggestion_note(found, "month", 2_000) == "a day in court"
+    assert look.suggestion_note(found, "month", 2_001) is None
+    assert look.suggestion_note(found, "once", 2_000) is None
+    assert look.suggestion_note(found, "year", 2_000) is None
+
+
+def test_suggestions_are_kept_least_first_each_once_with_its_last_note() -> None:
+    given_ = [look.Suggestion(900), look.Suggestion(500, " a  pen\n"), look.Suggestion(900, "ink")]
+    assert look.checked_suggestions(given_) == (
+        look.Suggestion(500, "a pen"),
+        look.Suggestion(900, "ink"),
+    )
+    assert look.checked_suggestions([look.Suggestion(500, "  ")]) == (look.Suggestion(500),)
+
+
+@pytest.mark.parametrize("note", ["x" * 201, "a\0b", "a\u202eb"])
+def test_note_that_can_t_be_printed_is_refused(note: str) -> None:
+    with pytest.raises(InvalidCampaign, match="at most 200"):
+        look.checked_suggestions([look.Suggestion(500, note)])

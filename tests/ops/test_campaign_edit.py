@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from campaigns.catalog import find_campaign
+from campaigns.fees import fee_terms
+from campaigns.look import suggestion_note
+from campaigns.matching import Matching, matching_of
 from campaigns.models import Campaign
-from tests.conftest import MakeCampaign
+from campaigns.story import story_html
+from tests.conftest import Give, MakeCampaign
 from tests.ops.conftest import Run
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -70,9 +78,86 @@ def test_only_named_sites_may_frame_it(run: Run, client: FlaskClient) -> None:
     assert "frame-ancestors https://news.example.org;" in policy
 
 
+def stored(session: Session) -> Campaign:
+    session.rollback()
+    return find_campaign(session, "support-us")
+
+
+def test_amount_says_what_it_pays_for(run: Run, session: Session) -> None:
+    done = run(
+        "campaigns", "edit", "support-us",
+        "--amount", "month=20:pays for a day in court: all of it", "--amount", "month=5",
+    )  # fmt: skip
+    assert done.exit_code == 0, done.output
+    campaign = stored(session)
+    assert suggestion_note(campaign, "month", 2_000) == "pays for a day in court: all of it"
+    assert suggestion_note(campaign, "month", 500) is None
+
+
+def test_story_comes_from_a_file_or_from_standard_input(
+    run: Run, app: Flask, session: Session, tmp_path: Path
+) -> None:
+    file = tmp_path / "story.md"
+    file.write_text("\ufeff# Why\n\nBecause <script>x</script>.\n", encoding="utf-8")
+    assert run("campaigns", "edit", "support-us", "--story", str(file)).exit_code == 0
+    assert story_html(stored(session)).startswith("<h2>Why</h2>\n<p>Because .</p>")
+    words = ["campaigns", "edit", "support-us", "--story", "-"]
+    done = app.test_cli_runner().invoke(args=words, input="*Now*\n")
+    assert done.exit_code == 0, done.output
+    assert story_html(stored(session)) == "<p><em>Now</em></p>\n"
+    assert run("campaigns", "edit", "support-us", "--button", "Hi").exit_code == 0
+    assert stored(session).story == "*Now*"
+    assert run("campaigns", "edit", "support-us", "--story", "").exit_code == 0
+    assert stored(session).story == ""
+
+
+def test_fees_are_the_usual_until_they_are_set(run: Run, session: Session) -> None:
+    assert fee_terms(stored(session)) == (290, 30)
+    assert run("campaigns", "edit", "support-us", "--fees", "2.2+0.30").exit_code == 0
+    assert fee_terms(stored(session)) == (220, 30)
+    assert run("campaigns", "edit", "support-us", "--fees", "off").exit_code == 0
+    assert fee_terms(stored(session)) is None
+    assert run("campaigns", "edit", "support-us", "--fees", "").exit_code == 0
+    assert fee_terms(stored(session)) == (290, 30)
+
+
+def test_matching_is_set_changed_in_part_and_ended(run: Run, session: Session) -> None:
+    words = ("campaigns", "edit", "support-us")
+    done = run(*words, "--match", "The Foundation", "--match-up-to", "1000")
+    assert done.exit_code == 0, done.output
+    rule = Matching(sponsor="The Foundation", most_minor=100_000)
+    assert matching_of(stored(session)) == rule
+    assert run(*words, "--match-percent", "50", "--match-counts").exit_code == 0
+    assert matching_of(stored(session)) == replace(rule, percent=50, counts=True)
+    assert run(*words, "--match-apart", "--match-up-to", "20.50").exit_code == 0
+    assert matching_of(stored(session)) == replace(rule, percent=50, most_minor=2_050)
+    assert run(*words, "--button", "Hi").exit_code == 0
+    assert matching_of(stored(session)) is not None
+    assert run(*words, "--match", "").exit_code == 0
+    assert matching_of(stored(session)) is None
+
+
+def test_list_says_what_readers_gave(run: Run, give: Give, session: Session) -> None:
+    give(stored(session), 52_000)
+    run(*"campaigns edit support-us --match Us --match-up-to 1000 --match-counts".split())
+    assert "520 $" in run("campaigns", "list").output
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
+        (("--amount", f"month=5:{'x' * 201}"), "at most 200"),
+        (("--amount", "month=:pays for nothing"), "Enter an amount"),
+        (("--story", "/nowhere/story.md"), "--story"),
+        (("--fees", "a lot"), "2.9+0.30"),
+        (("--fees", "29"), "0 to 20 percent"),
+        (("--match", "The Foundation"), "--match-up-to 1000"),
+        (("--match-up-to", "1000"), "--match 'The Foundation'"),
+        (("--match-counts",), "--match 'The Foundation'"),
+        (("--match", "Us", "--match-up-to", "much"), "--match-up-to: "),
+        (("--match", "Us", "--match-up-to", "0"), "up to what sum"),
+        (("--match", "Us", "--match-up-to", "9", "--match-percent", "0"), "1 to 1000 percent"),
+        (("--match", "x" * 121, "--match-up-to", "9"), "at most 120"),
         (("--accent", "#ffee00"), "contrast"),
         (("--accent", "red"), "written as #18806c"),
         (("--button", "x" * 41), "at most 40"),
