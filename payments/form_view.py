@@ -9,11 +9,11 @@ from urllib.parse import urlencode
 from babel.numbers import format_percent
 from werkzeug.datastructures import MultiDict
 
-from campaigns.face import frequency_labels
 from campaigns.fees import cover_minor, fee_terms
 from campaigns.labels import money_label
 from campaigns.look import Frequency, offered_frequencies, suggested_minor, suggestion_note
 from campaigns.models import Campaign
+from campaigns.offers import frequency_labels
 from core.errors import Invalid
 from core.money import parse_amount, typed_amount
 from core.words import language_tag, words_of

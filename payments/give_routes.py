@@ -9,6 +9,7 @@ from typing import cast
 
 from babel import Locale
 from babel.core import get_global
+from babel.dates import format_date
 from babel.numbers import format_decimal, format_percent
 from flask import Blueprint, Response, current_app, jsonify, redirect, request
 from flask import session as browser
@@ -16,10 +17,11 @@ from flask_wtf.csrf import generate_csrf
 from sqlalchemy.orm import Session
 from werkzeug.datastructures import MultiDict
 
+from campaigns.calendar import state_at
 from campaigns.catalog import find_campaign, list_campaigns
 from campaigns.face import read_all_faces, read_face
+from campaigns.history import PastPeriod, read_history
 from campaigns.models import Campaign, CampaignState
-from campaigns.progress import PastPeriod, read_history
 from campaigns.story import story_html
 from core.clock import now
 from core.db import read_session
@@ -109,7 +111,7 @@ def donate(slug: str) -> Response:
     view = _form_view(campaign, request.form, locale=locale)
     answer = partial(_page, session, campaign, view, locale=locale)
     gateway = current_gateway()
-    if gateway is None or campaign.state != CampaignState.OPEN:
+    if gateway is None or not view.available:
         return answer(HTTPStatus.SERVICE_UNAVAILABLE)
     if not form.validate():
         view.errors = first_errors(form)
@@ -141,9 +143,7 @@ def donate(slug: str) -> Response:
     return cast("Response", redirect(address, code=HTTPStatus.SEE_OTHER))
 
 
-def _sent_back(
-    refused: Refused, campaign: Campaign, view: FormView, *, locale: str
-) -> Response:
+def _sent_back(refused: Refused, campaign: Campaign, view: FormView, *, locale: str) -> Response:
     if refused.why is Why.RESTING:
         return resting_page(refused, view, locale=locale)
     explain(refused, view, locale=locale)
@@ -156,9 +156,13 @@ def _sent_back(
 
 
 def _form_view(campaign: Campaign, values: MultiDict[str, str], *, locale: str) -> FormView:
-    available = current_gateway() is not None and campaign.state == CampaignState.OPEN
+    takes_gifts = state_at(campaign, now()) is CampaignState.OPEN
     return form_view(
-        campaign, values, locale=locale, csrf_token=generate_csrf(), available=available
+        campaign,
+        values,
+        locale=locale,
+        csrf_token=generate_csrf(),
+        available=takes_gifts and current_gateway() is not None,
     )
 
 
@@ -167,12 +171,21 @@ def _page(
 ) -> Response:
     instant, base_url = now(), settings().base_url
     show_guard(session, campaign, view, locale=locale)
+    face = read_face(session, campaign.slug, now=instant, base_url=base_url, locale=locale)
+    begins_at = face.progress.period.starts_at.astimezone(campaign.zone)
     page = render_page(
         "campaign.html",
         locale=locale,
-        face=read_face(session, campaign.slug, now=instant, base_url=base_url, locale=locale),
+        face=face,
+        rhythm=campaign.rhythm,
+        begins=format_date(begins_at, format="long", locale=locale),
         history=read_history(
-            session, campaign.slug, now=instant, limit=HISTORY_MONTHS, locale=locale
+            session,
+            campaign.slug,
+            now=instant,
+            base_url=base_url,
+            limit=HISTORY_MONTHS,
+            locale=locale,
         ),
         form=view,
         story=story_html(campaign),
