@@ -6,12 +6,16 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
+from babel.numbers import format_decimal, get_minus_sign_symbol, get_plus_sign_symbol
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from campaigns.catalog import find_campaign
-from campaigns.models import EntryKind, LedgerEntry, Period, Reference, ReferenceKind
+from campaigns.labels import money_label
+from campaigns.models import Campaign, EntryKind, LedgerEntry, Period, Reference, ReferenceKind
+from core.words import Words, words_of
 
 MOST_LISTED = 1000
 
@@ -47,6 +51,28 @@ class ReasonSum:
     reason: Reason
     amount_minor: int
     count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One reason why a period's sum is not what was announced; `label` says all of it.
+
+    `count` is zero for what is matched, which no gift of its own stands for.
+    """
+
+    reason: Reason
+    amount_minor: int
+    label: str
+    count: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the reason as the public contract writes it."""
+        return {
+            "reason": self.reason.value,
+            "amount_minor": self.amount_minor,
+            "label": self.label,
+            "count": self.count,
+        }
 
 
 def sums_by_reason(
@@ -127,3 +153,57 @@ def list_adjustments(
     if period_key is not None:
         statement = statement.where(Period.key == period_key)
     return [Adjustment(*row) for row in session.execute(statement)]
+
+
+def tell_change(campaign: Campaign, found: ReasonSum, *, locale: str) -> Change:
+    """Say a reason in the reader's language: `−20 $: 1 refund`."""
+    minus = get_minus_sign_symbol(locale).replace("-", "\N{MINUS SIGN}")
+    sign = minus if found.amount_minor < 0 else get_plus_sign_symbol(locale)
+    amount = money_label(campaign, abs(found.amount_minor), locale=locale)
+    told = _all_told(words_of(locale), found.count)[found.reason]
+    return Change(
+        reason=found.reason,
+        amount_minor=found.amount_minor,
+        label=told.format(
+            amount=f"{sign}{amount}".replace(" ", "\N{NO-BREAK SPACE}"),
+            count=format_decimal(found.count, locale=locale),
+        ),
+        count=found.count,
+    )
+
+
+def _all_told(words: Words, count: int) -> dict[Reason, str]:
+    """Return what is said of each reason where it stands for so many refunds, gifts and so on."""
+    ngettext = words.ngettext
+    return {
+        Reason.LATE_GIFTS: ngettext(
+            "{amount}: {count} gift that we heard of late",
+            "{amount}: {count} gifts that we heard of late",
+            count,
+        ),
+        Reason.OFFLINE_GIFTS: ngettext(
+            "{amount}: {count} gift by other ways, entered later",
+            "{amount}: {count} gifts by other ways, entered later",
+            count,
+        ),
+        Reason.REFUNDS: ngettext("{amount}: {count} refund", "{amount}: {count} refunds", count),
+        Reason.FAILED_REFUNDS: ngettext(
+            "{amount}: {count} refund that failed",
+            "{amount}: {count} refunds that failed",
+            count,
+        ),
+        Reason.DISPUTES: ngettext(
+            "{amount}: {count} payment taken back by a bank",
+            "{amount}: {count} payments taken back by banks",
+            count,
+        ),
+        Reason.WON_DISPUTES: ngettext(
+            "{amount}: {count} payment given back by a bank",
+            "{amount}: {count} payments given back by banks",
+            count,
+        ),
+        Reason.CORRECTIONS: ngettext(
+            "{amount}: {count} correction", "{amount}: {count} corrections", count
+        ),
+        Reason.MATCHING: words.gettext("{amount}: what is matched of the gifts"),
+    }

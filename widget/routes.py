@@ -12,8 +12,11 @@ from urllib.parse import urlencode
 from flask import Blueprint, Flask, Response, abort, current_app, render_template, request
 from flask.typing import ResponseReturnValue
 
+from campaigns.catalog import find_campaign
 from campaigns.face import Face, read_face
-from campaigns.progress import PastPeriod, read_history, read_progress
+from campaigns.history import PastPeriod, Reader, read_chapter, read_history
+from campaigns.progress import read_progress
+from core.cadence import checked_key
 from core.clock import now
 from core.db import read_session
 from core.errors import Invalid
@@ -27,7 +30,6 @@ EXTENSION = "goalpost.embed"
 MOST_PERIODS = 50
 MOST_SOURCE_CHARACTERS = 500
 _DEFAULT_PERIODS = 12
-_PERIOD_KEY = re.compile(r"\d{4}-\d{2}", re.ASCII)
 _SLOT = re.compile(r"[a-z0-9-]{1,32}", re.ASCII)
 
 # Long enough to carry a front page's readers, short enough that a gift shows within seconds.
@@ -174,16 +176,32 @@ def campaign_progress(slug: str) -> ResponseReturnValue:
 
 @bp.get("/api/v1/campaigns/<slug>/periods")
 def campaign_periods(slug: str) -> ResponseReturnValue:
-    """Serve the months that are over, newest first; `next` leads to older ones."""
+    """Serve the periods that are over, newest first; `next` leads to older ones."""
     limit = request.args.get("limit", _DEFAULT_PERIODS, type=int)
     before = request.args.get("before")
     if not 1 <= limit <= MOST_PERIODS:
         raise Invalid(f"`limit` is a number from 1 to {MOST_PERIODS}.", field="limit")
-    if before is not None and not _PERIOD_KEY.fullmatch(before):
-        raise Invalid("`before` is a month such as 2021-05.", field="before")
     # One more than is shown tells whether there are older ones.
-    found = read_history(read_session(), slug, now=now(), limit=limit + 1, before=before)
+    found = read_history(
+        read_session(),
+        slug,
+        now=now(),
+        base_url=settings().base_url,
+        limit=limit + 1,
+        before=None if before is None else checked_key(before),
+        locale=asked_locale(),
+    )
     body = _periods_json(slug, found[:limit], limit=limit, is_last=len(found) <= limit)
+    return _cached(_json(body), tag=make_asset(current_app.json.dumps(body)).digest, slug=slug)
+
+
+@bp.get("/api/v1/campaigns/<slug>/periods/<key>")
+def campaign_period(slug: str, key: str) -> ResponseReturnValue:
+    """Serve one period, past or present."""
+    session = read_session()
+    reader = Reader(now=now(), base_url=settings().base_url, locale=asked_locale())
+    chapter = read_chapter(session, find_campaign(session, slug), key, reader)
+    body = {"campaign": slug, **chapter.past.to_json()}
     return _cached(_json(body), tag=make_asset(current_app.json.dumps(body)).digest, slug=slug)
 
 
@@ -192,8 +210,10 @@ def _periods_json(
 ) -> dict[str, Any]:
     following = None
     if periods and not is_last:
-        query = urlencode({"limit": limit, "before": periods[-1].period.key})
-        following = f"{settings().base_url}/api/v1/campaigns/{slug}/periods?{query}"
+        query = {"limit": str(limit), "before": periods[-1].period.key}
+        if asked_locale() is not None:
+            query["lang"] = request.args["lang"]
+        following = f"{settings().base_url}/api/v1/campaigns/{slug}/periods?{urlencode(query)}"
     return {
         "campaign": slug,
         "periods": [period.to_json() for period in periods],

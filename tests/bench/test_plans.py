@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from campaigns.adjustments import list_adjustments
 from campaigns.catalog import CampaignChanges, change_campaign
 from campaigns.face import read_all_faces, read_face
-from campaigns.history import read_chapter, read_closings, read_history
+from campaigns.history import Reader, read_chapter, read_closings, read_history
 from campaigns.ledger import Gift, Reduction, state_gift
 from campaigns.look import Shown
 from campaigns.models import Campaign, ReferenceKind
@@ -122,7 +122,7 @@ def _read_the_history(session: Session, campaign: Campaign) -> None:
     state_gift(session, campaign, gift, [reduction], cause="test", now=later)
     months = read_history(session, campaign.slug, now=later, base_url=BASE_URL)
     assert any(month.changes for month in months)
-    read_chapter(session, campaign, "2021-05", now=later, base_url=BASE_URL)
+    read_chapter(session, campaign, "2021-05", Reader(now=later, base_url=BASE_URL))
     read_closings(session, campaign, now=later, base_url=BASE_URL, limit=24)
 
 

@@ -11,9 +11,10 @@ from sqlalchemy.orm import Session
 
 from campaigns.adjustments import list_adjustments
 from campaigns.audit import verify_ledger
+from campaigns.history import read_history
 from campaigns.models import Campaign, CampaignTier, Period
 from campaigns.periods import current_period, get_or_create_period
-from campaigns.progress import read_history, read_progress
+from campaigns.progress import read_progress
 from campaigns.rolling import due_campaign_ids, roll_campaign
 from core.clock import MovableClock
 from core.db import db
@@ -99,7 +100,7 @@ def test_late_refund_changes_what_is_but_not_what_was_announced(
     give(campaign, 52_000)
     roll_campaign(session, campaign.id, now=BOUNDARY)
     give(campaign, 1_000)  # a cheque of May that was found in June
-    (may,) = read_history(session, "support-us", now=BOUNDARY)
+    (may,) = read_history(session, "support-us", now=BOUNDARY, base_url="https://goal")
     assert (may.as_closed_minor, may.raised_minor) == (52_000, 53_000)
 
 
@@ -138,7 +139,7 @@ def test_reading_after_the_boundary_does_not_wait_for_the_roll(
 
     assert shown(BOUNDARY - timedelta(microseconds=1)) == ("520 $", "MAY 2021")
     assert shown(BOUNDARY) == ("0 $", "JUNE 2021")
-    (may,) = read_history(session, "support-us", now=BOUNDARY)
+    (may,) = read_history(session, "support-us", now=BOUNDARY, base_url="https://goal")
     assert (may.period.label, may.raised_label, may.as_closed_minor) == ("MAY 2021", "520 $", None)
 
 

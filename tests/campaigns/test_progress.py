@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from campaigns.errors import CampaignNotFound
 from campaigns.face import read_all_faces
 from campaigns.models import Campaign
-from campaigns.progress import Progress, read_history, read_progress
+from campaigns.progress import Progress, read_progress
 
 NOW = datetime(2021, 5, 12, 10, 11, 12, tzinfo=UTC)
 
@@ -101,18 +101,4 @@ def test_draft_is_not_found(session: Session, make_campaign: Callable[..., Campa
     make_campaign(draft=True)
     with pytest.raises(CampaignNotFound):
         read(session)
-    with pytest.raises(CampaignNotFound):
-        read_history(session, "support-us", now=NOW)
     assert read_all_faces(session, now=NOW, base_url="https://goal.example") == ()
-
-
-def test_history_is_newest_first_and_paged(
-    session: Session, make_campaign: Callable[..., Campaign], give: Callable[..., object]
-) -> None:
-    campaign = make_campaign()
-    for month in (1, 2, 3, 4):
-        give(campaign, month * 100, paid_at=datetime(2021, month, 15, tzinfo=UTC))
-    newest = read_history(session, "support-us", now=NOW, limit=3)
-    assert [period.period.key for period in newest] == ["2021-04", "2021-03", "2021-02"]
-    older = read_history(session, "support-us", now=NOW, before="2021-02")
-    assert [period.raised_minor for period in older] == [100]
