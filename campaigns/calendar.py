@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from campaigns.models import Campaign, Period
+from campaigns.models import Campaign, CampaignState, Period
 from core.cadence import Cadence, Rhythm, Span
 
 # Another zone moves midnight by up to 26 hours. A piece of a period that is shorter than this is
@@ -40,6 +40,19 @@ def cadence_of(campaign: Campaign) -> Cadence | None:
     if rhythm is Rhythm.ONCE:
         return None
     return Cadence(rhythm, campaign.first_day, campaign.first_month)
+
+
+def state_at(campaign: Campaign, now: datetime) -> CampaignState:
+    """Return what may be done with a campaign at `now`: one that runs once begins and ends itself.
+
+    No scheduler is needed for that. Before it begins it takes no gifts, as one that is paused.
+    """
+    state = CampaignState(campaign.state)
+    if state is CampaignState.OPEN and has_ended(campaign, now):
+        return CampaignState.ARCHIVED
+    if state is CampaignState.OPEN and is_ahead(campaign, now):
+        return CampaignState.PAUSED
+    return state
 
 
 def is_running(campaign: Campaign, now: datetime) -> bool:
@@ -110,10 +123,14 @@ def _between(
     return starts_at, ends_at
 
 
-def _last_day(ends_at: datetime, span: Span, zone: ZoneInfo) -> date:
-    if abs(ends_at - span.ends_at(zone)) < SLIVER:
-        return span.last_day
+def last_day_of(ends_at: datetime, zone: ZoneInfo) -> date:
+    """Return the local date of the last instant before `ends_at`."""
     return (ends_at - _MICROSECOND).astimezone(zone).date()
+
+
+def _last_day(ends_at: datetime, span: Span, zone: ZoneInfo) -> date:
+    is_whole = abs(ends_at - span.ends_at(zone)) < SLIVER
+    return span.last_day if is_whole else last_day_of(ends_at, zone)
 
 
 def _run(campaign: Campaign) -> Bounds:
@@ -123,7 +140,7 @@ def _run(campaign: Campaign) -> Bounds:
         key=campaign.runs_from.astimezone(campaign.zone).date().isoformat(),
         starts_at=campaign.runs_from,
         ends_at=campaign.runs_until,
-        last_day=(campaign.runs_until - _MICROSECOND).astimezone(campaign.zone).date(),
+        last_day=last_day_of(campaign.runs_until, campaign.zone),
     )
 
 

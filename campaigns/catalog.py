@@ -18,15 +18,20 @@ from campaigns.fees import Fees, checked_fees
 from campaigns.matching import Matching, checked_matching, set_matching
 from campaigns.models import Campaign, CampaignState, CampaignTier, SuggestedAmount
 from campaigns.periods import get_or_create_period
+from campaigns.plans import (
+    MOST_DESCRIPTION_CHARACTERS,
+    MOST_TITLE_CHARACTERS,
+    checked_text,
+    checked_tiers,
+)
 from campaigns.story import checked_story
+from campaigns.timing import Run, timing_columns
+from core.cadence import MONTHLY, Cadence
 from core.db import insert_if_absent
-from core.money import MOST_MINOR, check_pattern, known_currency, known_locale
+from core.money import check_pattern, known_currency, known_locale
 from core.zones import load_zone
 
-MOST_TIERS = 8
 _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?", re.ASCII)
-_MOST_TITLE_CHARACTERS = 120
-_MOST_DESCRIPTION_CHARACTERS = 2000
 # Words that the addresses of faces need for themselves.
 _RESERVED_SLUGS = frozenset({"v1", "v1.js", "static", "api", "admin", "thanks", "donate"})
 
@@ -69,6 +74,8 @@ class NewCampaign:
     description: str = ""
     capitals: bool | None = None  # None: as English likes it, and other languages don't
     draft: bool = False
+    cadence: Cadence = MONTHLY
+    run: Run | None = None  # for a campaign that runs once, whose cadence is none
     changes: CampaignChanges = CampaignChanges()
 
 
@@ -80,9 +87,9 @@ def create_campaign(session: Session, new: NewCampaign, *, now: datetime) -> Cam
     locale = known_locale(new.locale)
     values = {
         "slug": _checked_slug(new.slug),
-        "title": _checked_text(new.title, "title", _MOST_TITLE_CHARACTERS),
-        "description": _checked_text(
-            new.description, "description", _MOST_DESCRIPTION_CHARACTERS, required=False
+        "title": checked_text(new.title, "title", MOST_TITLE_CHARACTERS),
+        "description": checked_text(
+            new.description, "description", MOST_DESCRIPTION_CHARACTERS, required=False
         ),
         "currency": known_currency(new.currency),
         "timezone": load_zone(new.timezone).key,
@@ -91,8 +98,9 @@ def create_campaign(session: Session, new: NewCampaign, *, now: datetime) -> Cam
         "money_format": check_pattern(new.money_format) if new.money_format else None,
         "state": CampaignState.DRAFT if new.draft else CampaignState.OPEN,
         "created_at": now,
+        **timing_columns(new.cadence, new.run),
     }
-    tiers = _checked_tiers(new.tiers_minor)
+    tiers = checked_tiers(new.tiers_minor)
     if not insert_if_absent(session, Campaign, values, unique=("slug",)):
         raise CampaignExists(f"There is a campaign “{new.slug}” already.", field="slug")
     stored = session.scalars(select(Campaign).where(Campaign.slug == new.slug)).one()
@@ -206,27 +214,10 @@ def _checked_slug(slug: str) -> str:
     return slug
 
 
-def _checked_text(text: str, field: str, most: int, *, required: bool = True) -> str:
-    cleaned = text.strip()
-    if "\0" in cleaned or len(cleaned) > most or (required and not cleaned):
-        raise InvalidCampaign(f"The {field} needs 1 to {most} characters.", field=field)
-    return cleaned
-
-
-def _checked_tiers(tiers_minor: Sequence[int]) -> list[int]:
-    if len(tiers_minor) > MOST_TIERS:
-        raise InvalidCampaign(f"A campaign has at most {MOST_TIERS} tiers.", field="tier")
-    if len(set(tiers_minor)) != len(tiers_minor):
-        raise InvalidCampaign("Two tiers have the same amount.", field="tier")
-    if any(not 0 < tier <= MOST_MINOR for tier in tiers_minor):
-        raise InvalidCampaign("A tier must be more than zero.", field="tier")
-    return sorted(tiers_minor)
-
-
 _CHECKS: Mapping[str, Callable[[Any], str | None]] = {
-    "title": partial(_checked_text, field="title", most=_MOST_TITLE_CHARACTERS),
+    "title": partial(checked_text, field="title", most=MOST_TITLE_CHARACTERS),
     "description": partial(
-        _checked_text, field="description", most=_MOST_DESCRIPTION_CHARACTERS, required=False
+        checked_text, field="description", most=MOST_DESCRIPTION_CHARACTERS, required=False
     ),
     "story": checked_story,
     "state": CampaignState,

@@ -12,31 +12,27 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from babel.dates import format_date
 from babel.numbers import format_decimal, format_percent
 from sqlalchemy.orm import Session
 
+from campaigns.calendar import is_ahead
 from campaigns.catalog import find_campaign, list_campaigns
 from campaigns.expected import expected_minor
 from campaigns.labels import money_label
 from campaigns.look import (
-    Frequency,
     Shown,
     accent_on_dark,
     accent_on_light,
     allowed_hosts,
-    offered_frequencies,
     shown_notes,
-    suggested_minor,
 )
 from campaigns.matching import DOUBLED_PERCENT
 from campaigns.models import Campaign, CampaignState
+from campaigns.offers import Offer, offers_of
 from campaigns.progress import Progress, TierView, progress_of
 from campaigns.recent import RecentGift, recent_gifts
-from core.money import typed_amount
 from core.words import N_, Words, direction_of, language_tag, words_of
-
-# What stands beside the bar in a column; the donate page offers the rest.
-MOST_CHOICES = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,23 +43,6 @@ class Mark:
     share: float
     reached: bool
     is_next: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Choice:
-    """An amount to choose: as links carry it (`20`, `2.5`), and as it is read."""
-
-    value: str
-    label: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Offer:
-    """The amounts that are offered for gifts of one frequency."""
-
-    frequency: Frequency
-    label: str
-    choices: tuple[Choice, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,12 +193,12 @@ def compose_face(
         fill=_share(raised, whole),
         expected=_share(min(raised + coming_minor, whole), whole),
         marks=_marks(progress.tiers, whole),
-        status=_status(words, progress, percent_label),
+        status=_status(words, campaign, progress, percent_label),
         notes=(*_notes(words, campaign, progress, coming_minor), *filter(None, [matching])),
         matching=matching,
         recent=_recent(words, campaign, progress, gifts),
         donate_label=campaign.button or words.gettext("Donate"),
-        offers=_offers(words, campaign, locale),
+        offers=offers_of(words, campaign, progress),
         words=words,
         accent=accent_on_light(campaign),
         accent_dark=accent_on_dark(campaign),
@@ -261,9 +240,13 @@ def _value_text(words: Words, progress: Progress, percent_label: str) -> str:
     )
 
 
-def _status(words: Words, progress: Progress, percent_label: str) -> str:
+def _status(words: Words, campaign: Campaign, progress: Progress, percent_label: str) -> str:
     if progress.state == CampaignState.ARCHIVED:
         return words.gettext("This campaign has ended. Thank you!")
+    if is_ahead(campaign, progress.as_of):
+        first_day = progress.period.starts_at.astimezone(campaign.zone)
+        day = format_date(first_day, format="long", locale=progress.locale)
+        return _say(words, "Giving begins on {day}.", day=day)
     if progress.state == CampaignState.PAUSED:
         return words.gettext("Giving is paused for now.")
     goals = progress.tiers[1:]
@@ -350,33 +333,6 @@ def _recent(
         else:
             said.append(_say(words, "Somebody gave {amount}", amount=label))
     return tuple(said)
-
-
-def _offers(words: Words, campaign: Campaign, locale: str) -> tuple[Offer, ...]:
-    labels = frequency_labels(words)
-    return tuple(
-        Offer(
-            frequency=frequency,
-            label=labels[frequency],
-            choices=tuple(
-                Choice(
-                    value=typed_amount(amount, campaign.currency, locale="en"),
-                    label=money_label(campaign, amount, locale=locale),
-                )
-                for amount in suggested_minor(campaign, frequency)[:MOST_CHOICES]
-            ),
-        )
-        for frequency in offered_frequencies(campaign)
-    )
-
-
-def frequency_labels(words: Words) -> dict[Frequency, str]:
-    """Return what the frequencies are called, in the order in which they are offered."""
-    return {
-        "once": words.gettext("Once"),
-        "month": words.gettext("Monthly"),
-        "year": words.gettext("Yearly"),
-    }
 
 
 def _held(label: str) -> str:

@@ -7,9 +7,10 @@ way out, with the defaults of a campaign that says nothing.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Literal, cast
 
 from campaigns.errors import InvalidCampaign
@@ -162,8 +163,17 @@ def offered_frequencies(campaign: Campaign) -> tuple[Frequency, ...]:
     return tuple(cast("Frequency", name) for name in campaign.frequencies.split(","))
 
 
-def suggested_minor(campaign: Campaign, frequency: Frequency) -> tuple[int, ...]:
-    """Return the amounts that are offered for gifts of this frequency, least first."""
+def suggested_minor(
+    campaign: Campaign,
+    frequency: Frequency,
+    of_period: Mapping[Frequency, tuple[int, ...]] = MappingProxyType({}),
+) -> tuple[int, ...]:
+    """Return the amounts that are offered for gifts of this frequency, least first.
+
+    Those of the period go before the campaign's, and these before the usual ones.
+    """
+    if of_period.get(frequency):
+        return of_period[frequency]
     own = tuple(
         suggested.amount_minor
         for suggested in campaign.suggestions

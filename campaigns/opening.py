@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import delete, insert, select
 from sqlalchemy.orm import Session
 
 from campaigns.calendar import Bounds
@@ -29,29 +29,95 @@ class Wanted:
     earlier: tuple[int, int] | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opening:
+    """What a period begins with: its goals, and its own words and amounts where it has any."""
+
+    tiers_minor: tuple[int, ...]
+    title: str | None = None
+    description: str | None = None
+    amounts: str | None = None
+
+
+def opening_of(period: Period) -> Opening:
+    """Return what a stored period, found with its tiers, has of its own by now."""
+    return Opening(
+        tiers_minor=tuple(tier.amount_minor for tier in period.tiers),
+        title=period.title,
+        description=period.description,
+        amounts=period.amounts,
+    )
+
+
+def openings(session: Session, wanted: Sequence[Wanted]) -> dict[int, Opening]:
+    """Return what each of these periods would begin with, by its campaign's id. Reads only."""
+    plans = plans_of(session, {one.campaign.id: one.bounds.key for one in wanted})
+    own = _tiers(
+        session,
+        CampaignTier.campaign_id,
+        CampaignTier.amount_minor,
+        [one.campaign.id for one in wanted],
+    )
+    last = _tiers(
+        session,
+        PeriodTier.period_id,
+        PeriodTier.amount_minor,
+        [one.earlier[0] for one in wanted if one.earlier and one.campaign.carry != Carry.SAME],
+    )
+    return {
+        one.campaign.id: _opening(one, plans.get(one.campaign.id), own=own, last=last)
+        for one in wanted
+    }
+
+
 def open_periods(session: Session, wanted: Sequence[Wanted]) -> None:
     """Make the rows that are missing, at most one a campaign; each keeps what it begins with."""
     if not wanted:
         return
-    keys = {one.campaign.id: one.bounds.key for one in wanted}
-    plans = plans_of(session, keys)
-    rows = [_columns(one, plans.get(one.campaign.id)) for one in wanted]
-    made = {
-        row.campaign_id: row.id
-        for row in insert_absent(
-            session,
-            Period,
-            rows,
-            unique=("campaign_id", "starts_at"),
-            returning=("campaign_id", "id"),
-        )
-    }
-    new = [one for one in wanted if one.campaign.id in made]
-    _give_tiers(session, new, made, plans)
+    begin = openings(session, wanted)
+    made = insert_absent(
+        session,
+        Period,
+        [_columns(one, begin[one.campaign.id]) for one in wanted],
+        unique=("campaign_id", "starts_at"),
+        returning=("campaign_id", "id", "key"),
+    )
+    tiers = [
+        {"period_id": row.id, "amount_minor": amount}
+        for row in made
+        for amount in begin[row.campaign_id].tiers_minor
+    ]
+    if tiers:
+        session.execute(insert(PeriodTier), tiers)
+    _forget_plans(session, {row.campaign_id: row.key for row in made})
     session.flush()
 
 
-def _columns(one: Wanted, plan: PeriodPlan | None) -> dict[str, Any]:
+def _opening(
+    one: Wanted,
+    plan: PeriodPlan | None,
+    *,
+    own: dict[int, list[int]],
+    last: dict[int, list[int]],
+) -> Opening:
+    tiers = tiers_of_plan(plan) if plan else None
+    if tiers is None:
+        period_id, raised_minor = one.earlier or (0, 0)
+        tiers = carried_tiers(
+            one.campaign,
+            own=own.get(one.campaign.id, ()),
+            last=last.get(period_id, ()),
+            last_raised_minor=raised_minor,
+        )
+    return Opening(
+        tiers_minor=tiers,
+        title=plan.title if plan else None,
+        description=plan.description if plan else None,
+        amounts=plan.amounts if plan else None,
+    )
+
+
+def _columns(one: Wanted, opening: Opening) -> dict[str, Any]:
     bounds = one.bounds
     return {
         "campaign_id": one.campaign.id,
@@ -59,37 +125,18 @@ def _columns(one: Wanted, plan: PeriodPlan | None) -> dict[str, Any]:
         "starts_at": bounds.starts_at,
         "ends_at": bounds.ends_at,
         "last_day": bounds.last_day.isoformat(),
-        "title": plan.title if plan else None,
-        "description": plan.description if plan else None,
-        "amounts": plan.amounts if plan else None,
+        "title": opening.title,
+        "description": opening.description,
+        "amounts": opening.amounts,
         **matching_columns(matching_of(one.campaign)),
     }
 
 
-def _give_tiers(
-    session: Session, new: Sequence[Wanted], made: dict[int, int], plans: dict[int, PeriodPlan]
-) -> None:
-    own = _tiers(session, CampaignTier.campaign_id, CampaignTier.amount_minor, made)
-    carrying = [one.earlier[0] for one in new if one.earlier and one.campaign.carry != Carry.SAME]
-    last = _tiers(session, PeriodTier.period_id, PeriodTier.amount_minor, carrying)
-    rows = []
-    for one in new:
-        plan = plans.get(one.campaign.id)
-        tiers = tiers_of_plan(plan) if plan else None
-        if tiers is None:
-            period_id, raised_minor = one.earlier or (0, 0)
-            tiers = carried_tiers(
-                one.campaign,
-                own=own.get(one.campaign.id, ()),
-                last=last.get(period_id, ()),
-                last_raised_minor=raised_minor,
-            )
-        period_id = made[one.campaign.id]
-        rows += [{"period_id": period_id, "amount_minor": amount} for amount in tiers]
-        if plan is not None:
-            session.delete(plan)  # taken over
-    if rows:
-        session.execute(insert(PeriodTier), rows)
+def _forget_plans(session: Session, keys: dict[int, str]) -> None:
+    """Take back the plans that have been taken over."""
+    ids = [plan.id for plan in plans_of(session, keys).values()]
+    if ids:
+        session.execute(delete(PeriodPlan).where(PeriodPlan.id.in_(ids)))
 
 
 def _tiers(session: Session, owner: Any, amount: Any, ids: Iterable[int]) -> dict[int, list[int]]:

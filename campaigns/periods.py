@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session, selectinload
 
 from campaigns.calendar import Bounds, bounds_at, cadence_of
 from campaigns.models import Campaign, Period
-from campaigns.opening import Wanted, open_periods
+from campaigns.opening import Opening, Wanted, open_periods, openings
 
 
 def current_period(session: Session, campaign: Campaign, now: datetime) -> Period | None:
@@ -39,14 +39,26 @@ def get_or_create_period(session: Session, campaign: Campaign, instant: datetime
     stored = current_period(session, campaign, instant)
     if stored is not None:
         return stored
-    bounds = bounds_at(session, campaign, instant)
-    earlier = _ending_at(session, campaign, bounds)
-    open_periods(session, [Wanted(campaign=campaign, bounds=bounds, earlier=earlier)])
+    wanted = _wanted(session, campaign, instant)
+    open_periods(session, [wanted])
     return session.scalars(
         select(Period).where(
-            Period.campaign_id == campaign.id, Period.starts_at == bounds.starts_at
+            Period.campaign_id == campaign.id, Period.starts_at == wanted.bounds.starts_at
         )
     ).one()
+
+
+def preview_period(
+    session: Session, campaign: Campaign, instant: datetime
+) -> tuple[Bounds, Opening]:
+    """Return what the period that holds `instant` would be, of which none is stored. Reads only."""
+    wanted = _wanted(session, campaign, instant)
+    return wanted.bounds, openings(session, [wanted])[campaign.id]
+
+
+def _wanted(session: Session, campaign: Campaign, instant: datetime) -> Wanted:
+    bounds = bounds_at(session, campaign, instant)
+    return Wanted(campaign=campaign, bounds=bounds, earlier=_ending_at(session, campaign, bounds))
 
 
 def _ending_at(session: Session, campaign: Campaign, bounds: Bounds) -> tuple[int, int] | None:

@@ -130,6 +130,9 @@ class Cadence:
         return f"{first_day.year:04d}"
 
 
+MONTHLY = Cadence()
+
+
 def checked_key(text: str) -> str:
     """Return the key of a period as people write it; raise Invalid for what can't be one."""
     key = text.strip().upper()

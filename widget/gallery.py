@@ -9,6 +9,7 @@ from typing import Any
 from campaigns.face import Face, compose_face
 from campaigns.labels import span_label
 from campaigns.models import Campaign, CampaignState
+from campaigns.opening import Opening
 from campaigns.progress import PeriodView, compose_progress
 from campaigns.recent import RecentGift
 from core.cadence import Cadence
@@ -188,7 +189,7 @@ def make_face(example: Example, *, now: datetime, base_url: str) -> Face:
     progress = compose_progress(
         campaign,
         period,
-        amounts_minor=example.tiers_minor,
+        opening=Opening(tiers_minor=example.tiers_minor),
         given_minor=example.raised_minor,
         donations=example.donors,
         donors=example.donors,
