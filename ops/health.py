@@ -149,7 +149,7 @@ def _guard(session: Session, instant: datetime) -> Finding:
     guarded = [
         f"{standing.scope} is guarded: {told(standing.counts)}"
         for standing in read_standings(session, limits, now=instant)
-        if standing.is_guarded(instant)
+        if standing.is_guarded
     ]
     message = "; ".join(guarded) or "nothing is guarded"
     return Finding("guard", ok=not guarded, message=message)

@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import delete, select, update
@@ -57,6 +57,8 @@ class Standing:
 
     scope: str
     most: int
+    now: datetime
+    # Those that the window has left a while ago are among them.
     buckets: Sequence[tuple[datetime, Counts]]
     # Of its breaker, whether it is still open or not.
     tripped_at: datetime | None = None
@@ -65,25 +67,33 @@ class Standing:
     @property
     def counts(self) -> Counts:
         """Return what was counted within the window."""
-        return sum((counts for _, counts in self.buckets), Counts())
+        return _sum(part for part in self.buckets if part[0] > self.now - WINDOW)
 
     @property
     def is_over(self) -> bool:
         """Tell whether there is reason to guard now."""
         return self.counts.is_over(self.most)
 
-    def is_guarded(self, now: datetime) -> bool:
+    @property
+    def is_guarded(self) -> bool:
         """Tell whether it is guarded: there is reason, or there was a short while ago."""
-        return self.is_over or (self.last_over_at is not None and now < self.last_over_at + CALM)
+        return self.is_over or self.now < self.calm_at
 
-    def calm_at(self, now: datetime) -> datetime:
-        """Return when the guard ends if nothing more happens."""
-        if not self.is_over:
-            return (self.last_over_at or now) + CALM
-        left, at = list(self.buckets), now
-        while left and sum((counts for _, counts in left), Counts()).is_over(self.most):
-            at = left.pop(0)[0] + WINDOW
-        return at + CALM
+    @property
+    def calm_at(self) -> datetime:
+        """Return when the guard ends if nothing more happens, or has ended.
+
+        The window moves on, and leaves what was too much behind it; nobody need have seen that.
+        """
+        noted_at = self.now if self.is_over else self.last_over_at
+        if noted_at is None or noted_at <= self.now - WINDOW - CALM:
+            return self.now
+        left_behind_at = [
+            at + WINDOW
+            for number, (at, _) in enumerate(self.buckets)
+            if _sum(self.buckets[number:]).is_over(self.most)
+        ]
+        return max([noted_at, *left_behind_at]) + CALM
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,13 +106,12 @@ class Look:
     @property
     def is_guarded(self) -> bool:
         """Tell whether the form is guarded."""
-        return any(standing.is_guarded(self.now) for standing in self.standings)
+        return any(standing.is_guarded for standing in self.standings)
 
     @property
     def calm_at(self) -> datetime:
         """Return when the form will take gifts as ever, if nothing more happens."""
-        guarded = [each for each in self.standings if each.is_guarded(self.now)]
-        return max((each.calm_at(self.now) for each in guarded), default=self.now)
+        return max((each.calm_at for each in self.standings if each.is_guarded), default=self.now)
 
 
 def look(session: Session, campaign_id: int, limits: Limits | None, *, now: datetime) -> Look:
@@ -110,7 +119,9 @@ def look(session: Session, campaign_id: int, limits: Limits | None, *, now: date
     if limits is None:
         return Look(now)
     scope = campaign_scope(campaign_id)
-    counted = read_buckets(session, campaign_id, now=now)
+    counted = read_buckets(session, campaign_id, since=now - WINDOW - CALM)
+    of_campaign = [(at, own) for at, own, _ in counted]
+    of_all = [(at, every) for at, _, every in counted]
     breakers = {
         breaker.scope: breaker
         for breaker in session.scalars(
@@ -122,12 +133,8 @@ def look(session: Session, campaign_id: int, limits: Limits | None, *, now: date
     return Look(
         now,
         (
-            _standing(
-                scope, limits.campaign, [(at, own) for at, own, _ in counted], breakers.get(scope)
-            ),
-            _standing(
-                SITE, limits.site, [(at, every) for at, _, every in counted], breakers.get(SITE)
-            ),
+            _standing(scope, limits, of_campaign, breakers.get(scope), now=now),
+            _standing(SITE, limits, of_all, breakers.get(SITE), now=now),
         ),
     )
 
@@ -146,13 +153,7 @@ def admit(
         return True
     count(session, campaign_id, now, Counts(begun=1))
     seen = look(session, campaign_id, limits, now=now)
-    this = Counts(begun=-1)
-    was_guarded = any(
-        (each.counts + this).is_over(each.most)
-        or (each.last_over_at is not None and now < each.last_over_at + CALM)
-        for each in seen.standings
-    )
-    if was_guarded and not passed:
+    if not passed and any(_before_this(each).is_guarded for each in seen.standings):
         return False
     _note(session, seen)
     return True
@@ -185,7 +186,7 @@ def read_standings(session: Session, limits: Limits, *, now: datetime) -> list[S
     by_scope: dict[str, list[tuple[datetime, Counts]]] = {SITE: []}
     for row in session.scalars(
         select(CheckoutCount)
-        .where(CheckoutCount.bucket_at > now - WINDOW)
+        .where(CheckoutCount.bucket_at > now - WINDOW - CALM)
         .order_by(CheckoutCount.bucket_at)
         .execution_options(populate_existing=True)
     ):
@@ -195,9 +196,7 @@ def read_standings(session: Session, limits: Limits, *, now: datetime) -> list[S
     for scope in breakers:
         by_scope.setdefault(scope, [])
     return [
-        _standing(
-            scope, limits.site if scope == SITE else limits.campaign, buckets, breakers.get(scope)
-        )
+        _standing(scope, limits, buckets, breakers.get(scope), now=now)
         for scope, buckets in by_scope.items()
     ]
 
@@ -240,12 +239,27 @@ class Refusals:
             return count
 
 
+def _sum(buckets: Iterable[tuple[datetime, Counts]]) -> Counts:
+    return sum((counts for _, counts in buckets), Counts())
+
+
+def _before_this(standing: Standing) -> Standing:
+    """Return how it stood before the payment that was counted last."""
+    return replace(standing, buckets=(*standing.buckets, (standing.now, Counts(begun=-1))))
+
+
 def _standing(
-    scope: str, most: int, buckets: Sequence[tuple[datetime, Counts]], breaker: Breaker | None
+    scope: str,
+    limits: Limits,
+    buckets: Sequence[tuple[datetime, Counts]],
+    breaker: Breaker | None,
+    *,
+    now: datetime,
 ) -> Standing:
     return Standing(
         scope=scope,
-        most=most,
+        most=limits.site if scope == SITE else limits.campaign,
+        now=now,
         buckets=buckets,
         tripped_at=breaker.tripped_at if breaker else None,
         last_over_at=breaker.last_over_at if breaker else None,

@@ -99,9 +99,9 @@ def count(session: Session, campaign_id: int, at: datetime, counts: Counts) -> N
 
 
 def read_buckets(
-    session: Session, campaign_id: int, *, now: datetime
+    session: Session, campaign_id: int, *, since: datetime
 ) -> list[tuple[datetime, Counts, Counts]]:
-    """Return the buckets of the window, the oldest first: the campaign's counts, and all."""
+    """Return the buckets that began after `since`, the oldest first: the campaign's, and all's."""
     columns = [getattr(CheckoutCount, part.name) for part in fields(Counts)]
     is_ours = CheckoutCount.campaign_id == campaign_id
     rows = session.execute(
@@ -111,7 +111,7 @@ def read_buckets(
             *(cast(func.sum(case((is_ours, column), else_=0)), BigInteger) for column in columns),
             *(cast(func.sum(column), BigInteger) for column in columns),
         )
-        .where(CheckoutCount.bucket_at > now - WINDOW)
+        .where(CheckoutCount.bucket_at > since)
         .group_by(CheckoutCount.bucket_at)
         .order_by(CheckoutCount.bucket_at)
     )

@@ -24,16 +24,18 @@ def status() -> None:
     if limits is None:
         click.echo("The guard is off: RATELIMIT_ENABLED is false.")
         return
-    session, instant = read_session(), now()
+    session = read_session()
     slugs = _slugs(session)
-    rows = [("FORM", "BEGUN", "PAID", "ON THEIR WAY", "TURNED DOWN", "SENT BACK", "STATE")]
-    for standing in read_standings(session, limits, now=instant):
+    rows: list[tuple[str, ...]] = [
+        ("FORM", "BEGUN", "PAID", "ON THEIR WAY", "TURNED DOWN", "SENT BACK", "STATE")
+    ]
+    for standing in read_standings(session, limits, now=now()):
         counts = standing.counts
         numbers = (counts.begun, counts.paid, counts.agreed, counts.failed, counts.refused)
         name = slugs.get(standing.scope, standing.scope)
         state = "open"
-        if standing.is_guarded(instant):
-            state = f"guarded until {standing.calm_at(instant):%F %T} UTC, if it is calm"
+        if standing.is_guarded:
+            state = f"guarded until {standing.calm_at:%F %T} UTC, if it is calm"
         rows.append((name, *map(str, numbers), state))
     click.echo(table(rows))
 
