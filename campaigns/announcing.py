@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session, selectinload
 
-from campaigns.catalog import campaign_by_id, find_campaign
+from campaigns.catalog import campaign_by_id
 from campaigns.labels import money_label, period_label
 from campaigns.matching import Matching, matching_of, shown_minor
 from campaigns.models import (
@@ -82,10 +82,10 @@ def announce_closed(session: Session, rolled: Rolled, *, base_url: str, now: dat
     """
     if not is_wanted(session, Topic.MONTH):
         return False
-    campaign = find_campaign(session, rolled.slug, drafts=True)
+    campaign = campaign_by_id(session, rolled.campaign_id)
     period = session.scalars(
         select(Period)
-        .where(Period.campaign_id == campaign.id, Period.key == rolled.key)
+        .where(Period.id == rolled.period_id)
         .options(selectinload(Period.tiers))
         .execution_options(populate_existing=True)
     ).one()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -204,19 +204,27 @@ def add_webhook_subscriber(
 
     `local` takes `http://localhost` too. Raises Invalid, and Conflict where it has them already.
     """
-    parts = urlsplit(url) if url.isascii() and url.isprintable() and " " not in url else None
-    schemes = {"https", "http"} if local else {"https"}
-    if (
-        parts is None
-        or parts.scheme not in schemes
-        or not parts.hostname
-        or parts.username is not None
-        or parts.fragment
-        or len(url) > _MOST_URL_CHARACTERS
-    ):
+    if not _is_webhook(url, {"https", "http"} if local else {"https"}):
         raise Invalid("A webhook's address is an https:// one, as in https://hooks.example.org/x.")
     secret = f"gpsec_{secrets.token_urlsafe(32)}"
     return _add(session, Channel.WEBHOOK, url, topics=topics, secret=secret, now=now)
+
+
+def _is_webhook(url: str, schemes: Container[str]) -> bool:
+    if not url.isascii() or not url.isprintable() or " " in url:
+        return False
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # read now, as it is refused when it is read
+    except ValueError:
+        return False
+    return (
+        parts.scheme in schemes
+        and bool(parts.hostname)
+        and parts.username is None
+        and not parts.fragment
+        and len(url) <= _MOST_URL_CHARACTERS
+    )
 
 
 def _add(

@@ -118,7 +118,7 @@ def is_public(address: str) -> bool:
     """Tell whether an address is one of the public internet's, and of one machine there."""
     ip: IPv4Address | IPv6Address = ip_address(address.partition("%")[0])
     if isinstance(ip, IPv6Address):
-        if ip.sixtofour is not None or ip.teredo is not None:
+        if ip.sixtofour is not None or ip.teredo is not None or ip.is_site_local:
             return False
         if ip.ipv4_mapped is not None:
             ip = ip.ipv4_mapped

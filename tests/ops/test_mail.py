@@ -104,7 +104,7 @@ def test_without_a_mail_server_nothing_is_posted(database_url: str, clock: Movab
     app = create_app(make_settings(database_url=database_url), clock=clock)
     jobs.run_job(app, "mail")
     listed = app.test_cli_runner().invoke(args=["outbox", "list"])
-    assert "No mail." in listed.output
+    assert "No mail and no calls." in listed.output
     with app.app_context():
         db.engine.dispose()
 
@@ -122,7 +122,7 @@ def test_what_was_given_up_is_listed_and_sent_anew(
     assert "550 no such user" in listed
     assert "outbox retry" in listed
     assert mail_health(client)[0] is False
-    assert "1 mails wait" in run("outbox", "retry").output
+    assert "1 mails and 0 calls wait" in run("outbox", "retry").output
     assert session.query(OutboxMail).one().state == "waiting"
 
 

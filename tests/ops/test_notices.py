@@ -1,0 +1,466 @@
+"""What the scheduler and the web processes tell admins: each once, none lost."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from campaigns.announcing import announce_closed, announce_goals, unannounced_period_ids
+from campaigns.catalog import publish_campaign
+from campaigns.ledger import Gift, Reduction, state_gift
+from campaigns.matching import Matching, set_matching
+from campaigns.models import AnnouncedTier, Period, ReferenceKind
+from campaigns.rolling import roll_campaign
+from core.calls import OutboxCall
+from core.clock import MovableClock
+from core.notices import add_webhook_subscriber
+from ops import jobs
+from payments.models import InboxEvent
+from tests.conftest import START, Give, MakeCampaign
+from tests.core.receiver import Receiver
+from tests.fake_gateway import FakeGateway
+from tests.ops.conftest import Run
+
+only_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+BASE_URL = "http://localhost:8000"
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with Receiver().serving() as receiver:
+        yield receiver
+
+
+@pytest.fixture(autouse=True)
+def _subscriber(session: Session, receiver: Receiver) -> None:
+    add_webhook_subscriber(session, receiver.url, local=True, now=START)
+    session.commit()
+
+
+def told(session: Session) -> list[dict[str, object]]:
+    session.rollback()
+    found = [json.loads(text) for text in session.scalars(
+        select(OutboxCall.text).order_by(OutboxCall.id)
+    )]  # fmt: skip
+    session.rollback()
+    return found
+
+
+def keys(session: Session) -> list[object]:
+    return [body["key"] for body in told(session)]
+
+
+def period_id(session: Session, key: str = "2021-05") -> int:
+    found = session.scalars(select(Period.id).where(Period.key == key)).one()
+    session.rollback()
+    return found
+
+
+def test_a_goal_is_told_when_it_is_reached_and_never_again(
+    app: Flask, session: Session, make_campaign: MakeCampaign, give: Give
+) -> None:
+    campaign = make_campaign()
+    give(campaign, 249_999)
+    jobs.run_job(app, "notices")
+    assert told(session) == []
+    give(campaign, 1)
+    for _ in range(2):
+        jobs.run_job(app, "notices")
+    (body,) = told(session)
+    may = period_id(session)
+    assert body["key"] == f"goal:{may}:250000"
+    assert body["campaign"] == "support-us"
+    assert body["text"] == (
+        "Support us: 2,500 $ reached (MAY 2021)\n"
+        "“Support us” has reached its goal of 2,500 $ for MAY 2021.\n"
+        "It stands at 2,500 $: 2 gifts by 2 donors.\n"
+        "The next goal is 5,000 $.\n"
+        "http://localhost:8000/c/support-us"
+    )
+    give(campaign, 300_000)
+    jobs.run_job(app, "notices")
+    assert keys(session)[1:] == [f"goal:{may}:500000"]
+    assert "It was the highest goal." in str(told(session)[1]["text"])
+
+
+def test_goals_that_one_gift_reaches_are_told_each(
+    app: Flask, session: Session, make_campaign: MakeCampaign, give: Give
+) -> None:
+    give(make_campaign(), 600_000)
+    jobs.run_job(app, "notices")
+    may = period_id(session)
+    assert keys(session) == [f"goal:{may}:250000", f"goal:{may}:500000"]
+
+
+def test_a_goal_that_a_refund_takes_back_and_a_gift_brings_again_is_told_once(
+    app: Flask, session: Session, make_campaign: MakeCampaign, clock: MovableClock, give: Give
+) -> None:
+    campaign = make_campaign()
+    gift = Gift(reference="pi_1", kind=ReferenceKind.PAYMENT, effect_minor=260_000, paid_at=START)
+    refund = Reduction(reference="re_1", kind=ReferenceKind.REFUND, effect_minor=-50_000)
+    state_gift(session, campaign, gift, [], cause="test", now=clock.now())
+    session.commit()
+    jobs.run_job(app, "notices")
+    state_gift(session, campaign, gift, [refund], cause="test", now=clock.now())
+    session.commit()
+    jobs.run_job(app, "notices")
+    give(campaign, 50_000)
+    jobs.run_job(app, "notices")
+    assert len(told(session)) == 1
+
+
+def test_a_goal_that_nobody_looked_for_is_told_when_its_month_is_over(
+    app: Flask, session: Session, make_campaign: MakeCampaign, give: Give, clock: MovableClock
+) -> None:
+    give(make_campaign(), 260_000)
+    clock.advance(timedelta(days=60))
+    jobs.run_job(app, "roll")
+    jobs.run_job(app, "notices")
+    assert f"goal:{period_id(session)}:250000" in keys(session)
+
+
+def test_a_goal_is_of_what_the_bar_shows(
+    app: Flask, session: Session, make_campaign: MakeCampaign, give: Give, clock: MovableClock
+) -> None:
+    campaign = make_campaign()
+    give(campaign, 200_000)
+    jobs.run_job(app, "notices")
+    assert told(session) == []
+    matching = Matching(sponsor="Rotary", most_minor=100_000, percent=50, counts=True)
+    set_matching(session, campaign, matching, now=clock.now())
+    session.commit()
+    jobs.run_job(app, "notices")
+    assert keys(session) == [f"goal:{period_id(session)}:250000"]
+    period = session.scalars(select(Period)).one()
+    # 4,000 $ of gifts and the most that is matched are 5,000 $.
+    assert period.announce_from_minor == 400_000
+
+
+@only_sqlite
+def test_a_draft_is_told_of_when_it_is_published(
+    app: Flask, session: Session, make_campaign: MakeCampaign, give: Give
+) -> None:
+    campaign = make_campaign(draft=True)
+    give(campaign, 260_000)
+    jobs.run_job(app, "notices")
+    assert told(session) == []
+    publish_campaign(session, campaign.slug)
+    session.commit()
+    jobs.run_job(app, "notices")
+    assert len(told(session)) == 1
+
+
+def test_two_schedulers_tell_of_a_goal_once(
+    app: Flask, session: Session, make_campaign: MakeCampaign, give: Give
+) -> None:
+    give(make_campaign(), 260_000)
+    together = threading.Barrier(4)
+
+    def run() -> None:
+        together.wait()
+        jobs.run_job(app, "notices")
+
+    threads = [threading.Thread(target=run) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(told(session)) == 1
+    assert session.query(AnnouncedTier).count() == 1
+
+
+def test_a_goal_and_its_notice_are_committed_together_or_not(
+    session: Session, make_campaign: MakeCampaign, give: Give, clock: MovableClock
+) -> None:
+    give(make_campaign(), 260_000)
+    (found,) = unannounced_period_ids(session)
+    assert announce_goals(session, found, base_url=BASE_URL, now=clock.now()) == 1
+    session.rollback()
+    assert told(session) == []
+    assert list(unannounced_period_ids(session)) == [found]
+
+
+def test_months_without_a_goal_to_tell_of_are_not_looked_at(
+    session: Session, make_campaign: MakeCampaign, give: Give, clock: MovableClock
+) -> None:
+    give(make_campaign(tiers_minor=()), 260_000)
+    (found,) = unannounced_period_ids(session)
+    announce_goals(session, found, base_url=BASE_URL, now=clock.now())
+    session.commit()
+    assert list(unannounced_period_ids(session)) == []
+    make_campaign("untouched")
+    assert list(unannounced_period_ids(session)) == []
+
+
+def test_a_month_is_told_with_its_report_when_it_is_closed(
+    app: Flask, session: Session, make_campaign: MakeCampaign, give: Give, clock: MovableClock
+) -> None:
+    campaign = make_campaign()
+    give(campaign, 300_000)
+    clock.advance(timedelta(days=31))
+    give(campaign, 100_000)
+    for _ in range(2):
+        jobs.run_job(app, "roll")
+    (may,) = told(session)
+    assert may["key"] == f"month:{period_id(session)}"
+    assert may["text"] == (
+        "Support us: MAY 2021 closed at 3,000 $\n"
+        "Raised: 3,000 $ of 5,000 $ (60%).\n"
+        "Goals reached: 2,500 $.\n"
+        "It was 1 gift by 1 donor.\n"
+        "http://localhost:8000/c/support-us"
+    )
+    clock.advance(timedelta(days=31))
+    jobs.run_job(app, "roll")
+    june = told(session)[1]
+    assert "Before, MAY 2021: 3,000 $, 2,000 $ less now." in str(june["text"])
+    assert "Goals reached: none." in str(june["text"])
+
+
+def test_every_month_that_was_missed_is_told_in_order(
+    app: Flask, session: Session, make_campaign: MakeCampaign, give: Give, clock: MovableClock
+) -> None:
+    give(make_campaign(), 300_000)
+    clock.advance(timedelta(days=100))
+    jobs.run_job(app, "roll")
+    closed = [str(body["text"]).splitlines()[0] for body in told(session)]
+    assert closed == [
+        "Support us: MAY 2021 closed at 3,000 $",
+        "Support us: JUNE 2021 closed at 0 $",
+        "Support us: JULY 2021 closed at 0 $",
+    ]
+
+
+def test_a_roll_that_is_taken_back_tells_nothing(
+    session: Session, make_campaign: MakeCampaign, clock: MovableClock
+) -> None:
+    campaign = make_campaign()
+    later = clock.now() + timedelta(days=31)
+    (rolled,) = roll_campaign(session, campaign.id, now=later)
+    assert announce_closed(session, rolled, base_url=BASE_URL, now=later)
+    session.rollback()
+    assert told(session) == []
+
+
+@only_sqlite
+def test_the_command_tells_of_what_it_closed_and_a_dry_run_of_nothing(
+    run: Run, session: Session, make_campaign: MakeCampaign, clock: MovableClock
+) -> None:
+    make_campaign()
+    clock.advance(timedelta(days=31))
+    assert "Would close" in run("campaigns", "roll", "--dry-run").output
+    assert told(session) == []
+    assert "Closed" in run("campaigns", "roll").output
+    assert len(told(session)) == 1
+
+
+@only_sqlite
+def test_books_that_drift_are_told_once_a_day(
+    app: Flask, session: Session, make_campaign: MakeCampaign, give: Give, clock: MovableClock
+) -> None:
+    give(make_campaign(), 52_000)
+    jobs.run_job(app, "audit")
+    assert told(session) == []
+    session.execute(update(Period).values(raised_minor=1))
+    session.commit()
+    for _ in range(2):
+        clock.advance(timedelta(hours=25))
+        for _ in range(2):
+            jobs.run_job(app, "audit")
+    first, second = told(session)
+    assert "is kept as 1, the entries say 52000" in str(first["text"])
+    assert first["key"] != second["key"]
+
+
+def stuck_event(client: FlaskClient, gateway: FakeGateway, reference: str) -> None:
+    body = gateway.event("payment_intent.succeeded", reference)
+    client.post("/webhooks/stripe", data=body, headers=gateway.signed(body)).close()
+
+
+@only_sqlite
+def test_a_stuck_inbox_is_told_once_until_it_is_well(
+    app: Flask,
+    client: FlaskClient,
+    session: Session,
+    fake_gateway: FakeGateway,
+    clock: MovableClock,
+) -> None:
+    stuck_event(client, fake_gateway, "pi_unknown")
+    jobs.run_job(app, "notices")
+    assert told(session) == []
+    clock.advance(timedelta(minutes=16))
+    for _ in range(3):
+        jobs.run_job(app, "notices")
+        clock.advance(timedelta(hours=3))
+    (body,) = [body for body in told(session) if body["topic"] == "inbox"]
+    assert "0 wait and 1 failed" in str(body["text"])
+    session.execute(update(InboxEvent).values(state="done"))
+    session.commit()
+    jobs.run_job(app, "notices")
+    stuck_event(client, fake_gateway, "pi_unknown_too")
+    clock.advance(timedelta(minutes=16))
+    jobs.run_job(app, "notices")
+    assert [body["topic"] for body in told(session)].count("inbox") == 2
+
+
+def told_of_scheduler(session: Session) -> list[str]:
+    return [
+        str(body["text"]).splitlines()[0] for body in told(session) if body["topic"] == "scheduler"
+    ]
+
+
+def wait_for_threads() -> None:
+    for thread in threading.enumerate():
+        if thread.name == "lookout":
+            thread.join()
+
+
+def test_a_web_process_tells_of_a_dead_scheduler_once_and_sends_it(
+    app: Flask,
+    client: FlaskClient,
+    session: Session,
+    receiver: Receiver,
+    clock: MovableClock,
+) -> None:
+    jobs.run_job(app, "roll")
+    clock.advance(timedelta(minutes=4))
+    client.get("/livez")
+    assert told_of_scheduler(session) == []
+    for _ in range(3):
+        clock.advance(timedelta(minutes=2))
+        client.get("/livez")
+        wait_for_threads()
+    assert told_of_scheduler(session) == ["The scheduler does not run"]
+    assert len(receiver.heard) == 1
+    assert json.loads(receiver.heard[0].body)["data"] == {"since": "2021-05-12T10:11:12Z"}
+
+
+def test_a_scheduler_that_comes_back_says_so(
+    app: Flask, client: FlaskClient, session: Session, clock: MovableClock
+) -> None:
+    jobs.run_job(app, "roll")
+    clock.advance(timedelta(hours=1))
+    client.get("/livez")
+    wait_for_threads()
+    jobs.note_start(app)
+    for _ in range(2):
+        jobs.run_job(app, "notices")
+    assert told_of_scheduler(session) == ["The scheduler does not run", "The scheduler runs again"]
+
+
+def test_a_gap_that_nobody_saw_is_told_at_its_end(
+    app: Flask, session: Session, clock: MovableClock
+) -> None:
+    jobs.run_job(app, "roll")
+    clock.advance(timedelta(hours=1))
+    jobs.note_start(app)
+    jobs.run_job(app, "notices")
+    (body,) = told(session)
+    assert "from 2021-05-12 10:11:12 UTC to 2021-05-12 11:11:12 UTC" in str(body["text"])
+
+
+@only_sqlite
+def test_a_short_stop_and_a_first_start_are_no_news(
+    app: Flask, client: FlaskClient, session: Session, clock: MovableClock
+) -> None:
+    clock.advance(timedelta(hours=1))
+    client.get("/livez")
+    jobs.note_start(app)
+    jobs.run_job(app, "notices")
+    clock.advance(timedelta(minutes=4))
+    jobs.note_start(app)
+    jobs.run_job(app, "notices")
+    client.get("/livez")
+    assert told(session) == []
+
+
+@only_sqlite
+def test_a_database_that_is_away_breaks_no_answer(
+    client: FlaskClient, session: Session, clock: MovableClock
+) -> None:
+    session.connection().exec_driver_sql("ALTER TABLE job_runs RENAME TO elsewhere")
+    session.commit()
+    clock.advance(timedelta(hours=1))
+    assert client.get("/livez").status_code == 200
+
+
+def test_the_job_calls_and_health_sees_what_was_given_up(
+    app: Flask,
+    client: FlaskClient,
+    receiver: Receiver,
+    make_campaign: MakeCampaign,
+    give: Give,
+    run: Run,
+) -> None:
+    receiver.statuses = [410, 200]
+    give(make_campaign(), 600_000)
+    jobs.run_job(app, "notices")
+    jobs.run_job(app, "calls")
+    assert len(receiver.heard) == 2
+    checks = client.get("/readyz").json or {}
+    assert checks["checks"]["calls"] == {
+        "ok": False,
+        "message": "0 waiting, 1 given up: see `flask --app app outbox list`",
+    }
+    listed = run("outbox", "list").output
+    assert "answered 410" in listed
+    assert "0 mails and 1 calls wait" in run("outbox", "retry").output
+    jobs.run_job(app, "calls")
+    assert len(receiver.heard) == 3
+    checks = client.get("/readyz").json or {}
+    assert checks["checks"]["calls"]["ok"] is True
+
+
+@only_sqlite
+def test_calls_are_forgotten_as_mails_are(
+    app: Flask, session: Session, make_campaign: MakeCampaign, give: Give, clock: MovableClock
+) -> None:
+    give(make_campaign(), 260_000)
+    jobs.run_job(app, "notices")
+    jobs.run_job(app, "calls")
+    clock.advance(timedelta(days=31))
+    jobs.run_job(app, "forget")
+    (call,) = session.scalars(select(OutboxCall))
+    assert (call.text, call.recipient, call.secret, call.state) == ("", "", "", "sent")
+
+
+@only_sqlite
+def test_somebody_is_added_tried_listed_and_removed(
+    app: Flask, run: Run, receiver: Receiver
+) -> None:
+    added = run(
+        "notices", "add", "webhook", "http://127.0.0.1:1/a-long-secret-path", "--topic", "goal"
+    )
+    assert "Number 2 has notices: goal." in added.output
+    secret = added.output.splitlines()[-1]
+    assert secret.startswith("gpsec_")
+    listed = run("notices", "list").output
+    assert "http://127.0.0.1:1/…path" in listed
+    assert secret not in listed
+    assert "a-long-secret" not in listed
+    assert "Posted" in run("notices", "test", "1").output
+    jobs.run_job(app, "calls")
+    assert json.loads(receiver.heard[0].body)["topic"] == "test"
+    assert "no more notices by webhook" in run("notices", "remove", "2").output
+    again = run("notices", "remove", "2")
+    assert (again.exit_code, "No notices go to number 2" in again.output) == (1, True)
+    assert run("notices", "test", "2").exit_code == 1
+
+
+@only_sqlite
+def test_mail_without_a_mail_server_is_warned_of(run: Run) -> None:
+    added = run("notices", "add", "mail", "ed@example.org")
+    assert added.exit_code == 0
+    assert "Number 2 has notices: all." in added.output
+    assert "MAIL_URL is not set" in added.output
+    assert "already" in run("notices", "add", "mail", "ed@example.org").output
+    help_text = run("notices", "add", "mail", "--help").output
+    assert "cancelled" in help_text
