@@ -6,6 +6,9 @@ from tests.mutants.seed import Seed
 
 LEDGER = "campaigns/ledger.py"
 LEDGER_TESTS = "tests/campaigns/test_ledger.py tests/campaigns/test_ledger_as_one.py"
+COVER_TESTS = "tests/campaigns/test_ledger_covers.py"
+MATCHING = "campaigns/matching.py"
+MATCHING_TESTS = "tests/campaigns/test_matching.py"
 MONEY = "core/money.py"
 MONEY_TESTS = "tests/core/test_money.py"
 
@@ -31,8 +34,8 @@ SEEDS = (
         "total outside the transaction",
         "a crash between total and entry leaves a sum that nothing explains",
         LEDGER,
-        "        for row, target in due:\n            _post(",
-        "        session.commit()\n        for row, target in due:\n            _post(",
+        "        for row, kind, change_minor in due:\n            _post(",
+        "        session.commit()\n        for row, kind, change_minor in due:\n            _post(",
         LEDGER_TESTS,
     ),
     Seed(
@@ -52,6 +55,95 @@ SEEDS = (
         "taken[name] = -min(-effect_minor, left)",
         "taken[name] = effect_minor",
         LEDGER_TESTS,
+    ),
+    Seed(
+        "refund that takes the cover first",
+        "the bar shows money that was given back",
+        LEDGER,
+        "over_minor = max(0, -reductions_minor - gift_minor)",
+        "over_minor = -reductions_minor",
+        COVER_TESTS,
+    ),
+    Seed(
+        "cover that stays after everything was given back",
+        "the books hold money that is gone",
+        LEDGER,
+        "return max(0, cover_minor - over_minor)",
+        "return cover_minor",
+        COVER_TESTS,
+    ),
+    Seed(
+        "cover entered as a gift",
+        "the bar shows what Stripe keeps, and the audit calls it right",
+        LEDGER,
+        "due.append((gift, EntryKind.COVER, cover_change))",
+        "due.append((gift, EntryKind.GIFT, cover_change))",
+        COVER_TESTS,
+    ),
+    Seed(
+        "covers that move no sum",
+        "nobody knows what donors gave to cover fees",
+        LEDGER,
+        "Period.cover_minor + cover",
+        "Period.cover_minor",
+        COVER_TESTS,
+    ),
+    Seed(
+        "adjustments that list covers",
+        "what changed a closed month adds up to another sum than it changed by",
+        "campaigns/adjustments.py",
+        "            # What covers fees was never announced.\n"
+        "            LedgerEntry.kind == EntryKind.GIFT,\n",
+        "",
+        COVER_TESTS,
+    ),
+    Seed(
+        "audit that does not look at covers",
+        "covers that have drifted look right",
+        "campaigns/audit.py",
+        "        *_covers(session),\n",
+        "",
+        COVER_TESTS,
+    ),
+    Seed(
+        "matching without its limit",
+        "a sponsor is held to more than was promised",
+        MATCHING,
+        "min(self.most_minor, max(0, raised_minor) * self.percent // 100)",
+        "max(0, raised_minor) * self.percent // 100",
+        MATCHING_TESTS,
+    ),
+    Seed(
+        "matching on the bar unasked",
+        "the bar shows a promise as if it had come",
+        MATCHING,
+        "if matching is None or not matching.counts:",
+        "if matching is None:",
+        MATCHING_TESTS,
+    ),
+    Seed(
+        "matching of today on the months of then",
+        "a sponsor who came in June is said to have doubled May",
+        MATCHING,
+        "            Period.starts_at <= now,\n            Period.ends_at > now,\n",
+        "",
+        MATCHING_TESTS,
+    ),
+    Seed(
+        "fee taken from the gift alone",
+        "what covers the fees leaves a gift that is a few cents short",
+        "campaigns/fees.py",
+        "-(-(amount_minor + fixed_minor) * _WHOLE_BP // (_WHOLE_BP - rate_bp))",
+        "amount_minor + fixed_minor - (-amount_minor * rate_bp // _WHOLE_BP)",
+        "tests/campaigns/test_fees.py",
+    ),
+    Seed(
+        "story printed as it was written",
+        "whoever may edit a campaign runs scripts where people pay",
+        "campaigns/story.py",
+        "    cleaned = nh3.clean(\n        _markdown.render(text),\n",
+        "    cleaned = _markdown.render(text)\n    nh3.clean(\n        cleaned,\n",
+        "tests/campaigns/test_story.py",
     ),
     Seed(
         "order of arrival decides",

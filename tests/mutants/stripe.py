@@ -17,6 +17,7 @@ SDK = "payments/stripe_gateway.py"
 SDK_TESTS = "tests/payments/test_stripe_gateway.py"
 WEBHOOK_TESTS = "tests/payments/test_webhook.py tests/payments/test_signatures.py"
 INBOX_TESTS = "tests/payments/test_inbox.py"
+COVER_TESTS = "tests/payments/test_covers.py"
 DOOR_TESTS = "tests/payments/test_signatures.py"
 
 SEEDS = (
@@ -172,9 +173,65 @@ SEEDS = (
         "any amount",
         "less was paid than was asked for, and nobody looks",
         BOOKS,
-        "if payment.received_minor != donation.amount_minor:",
-        "if payment.received_minor > donation.amount_minor:",
+        "if payment.received_minor != donation.asked_minor:",
+        "if payment.received_minor > donation.asked_minor:",
         WEBHOOK_TESTS,
+    ),
+    Seed(
+        "covers counted on the bar",
+        "the bar shows money that Stripe keeps",
+        "payments/models.py",
+        "return received_minor - cover_minor, cover_minor",
+        "return received_minor, 0",
+        COVER_TESTS,
+    ),
+    Seed(
+        "cover that is more than came in",
+        "a payment of a few cents makes a gift of less than nothing",
+        "payments/models.py",
+        "self.cover_minor if received_minor > self.cover_minor else 0",
+        "self.cover_minor",
+        COVER_TESTS,
+    ),
+    Seed(
+        "asked without the cover",
+        "every covered gift is held as paid otherwise than asked",
+        "payments/models.py",
+        "return self.amount_minor + self.cover_minor",
+        "return self.amount_minor",
+        COVER_TESTS,
+    ),
+    Seed(
+        "renewals' cover lost",
+        "from the second month on, what covers the fees fills the bar",
+        BOOKS,
+        '"cover_minor": origin.cover_minor if as_before else 0',
+        '"cover_minor": 0',
+        COVER_TESTS,
+    ),
+    Seed(
+        "cover expected as a gift",
+        "the bar promises more than the renewals will bring it",
+        "payments/recurring.py",
+        "origin.amount_minor if as_before else row.amount_minor",
+        "row.amount_minor",
+        COVER_TESTS,
+    ),
+    Seed(
+        "cover kept in a foreign currency",
+        "yen that were to cover fees are taken off a gift of dollars",
+        "payments/quarantine.py",
+        "            donation.cover_minor = 0\n",
+        "            pass\n",
+        COVER_TESTS,
+    ),
+    Seed(
+        "drift blind to covers",
+        "each covered gift that is given back is told as a difference",
+        "payments/drift.py",
+        "gift_minor = found.payment.received_minor - cover_minor",
+        "gift_minor = found.payment.received_minor",
+        COVER_TESTS,
     ),
     Seed(
         "donation paid twice",

@@ -26,35 +26,53 @@ class Replay:
         """Hold every kept sum against the entries; see that no gift gives more than it has."""
         sequences: dict[int, list[int]] = defaultdict(list)
         raised: Counter[int] = Counter()
+        covered: Counter[int] = Counter()
         later: Counter[int] = Counter()
-        posted: Counter[int] = Counter()
+        posted, covers = self._posted("gift"), self._posted("cover")
         for entry in self.entries:
+            assert entry.kind in {"gift", "cover"}
             sequences[entry.reference_id].append(entry.sequence)
+            if entry.kind == "cover":
+                covered[entry.period_id] += entry.amount_minor
+                continue
             raised[entry.period_id] += entry.amount_minor
-            posted[entry.reference_id] += entry.amount_minor
             later[entry.period_id] += entry.amount_minor if entry.after_close else 0
         for id_, reference in self.references.items():
             assert reference.posted_minor == posted[id_], reference.name
+            assert reference.cover_posted_minor == covers[id_], reference.name
             assert sorted(sequences[id_]) == list(range(1, reference.entry_count + 1))
         for id_, period in self.periods.items():
             assert period.raised_minor == raised[id_], period.key
+            assert period.cover_minor == covered[id_], period.key
             if period.closed_at is not None:
                 assert period.raised_minor == period.as_closed_minor + later[id_], period.key
-        assert sum(row.raised_minor for row in self.periods.values()) == sum(
+        assert sum(row.raised_minor + row.cover_minor for row in self.periods.values()) == sum(
             entry.amount_minor for entry in self.entries
         )
+        self._check_takings(posted, covers)
+
+    def _check_takings(self, posted: Counter[int], covers: Counter[int]) -> None:
         taken: Counter[int] = Counter()
         for id_, reference in self.references.items():
             if reference.gift_id is not None:
                 taken[reference.gift_id] -= posted[id_]
         for id_, minor in taken.items():
             assert 0 <= minor <= posted[id_], self.references[id_].name
+        for id_, reference in self.references.items():
+            assert 0 <= covers[id_] <= reference.cover_stated_minor, reference.name
+            if posted[id_] > taken[id_]:  # whoever takes, takes from the gift first
+                assert covers[id_] == reference.cover_stated_minor, reference.name
+
+    def _posted(self, kind: str) -> Counter[int]:
+        """Return what the references have posted of one kind."""
+        posted: Counter[int] = Counter()
+        for entry in self.entries:
+            posted[entry.reference_id] += entry.amount_minor if entry.kind == kind else 0
+        return posted
 
     def books(self) -> Books:
         """Return what the books say, in the oracle's own terms."""
-        posted: Counter[int] = Counter()
-        for entry in self.entries:
-            posted[entry.reference_id] += entry.amount_minor
+        posted, covers = self._posted("gift"), self._posted("cover")
         left = Counter(posted)
         for id_, reference in self.references.items():
             if reference.gift_id is not None:
@@ -64,13 +82,16 @@ class Replay:
             if reference.gift_id is None and left[id_] > 0:
                 given[reference.period_id].append(reference.donor_key)
         found = Books(
-            posted={self.references[id_].name: minor for id_, minor in posted.items() if minor}
+            posted={self.references[id_].name: minor for id_, minor in posted.items() if minor},
+            covers={self.references[id_].name: minor for id_, minor in covers.items() if minor},
         )
         for id_, period in self.periods.items():
             counts = (len(given[id_]), len(set(given[id_])))
             assert counts == (period.donation_count, period.donor_count), period.key
-            if period.raised_minor:
-                found.months[period.slug, period.key] = Month(period.raised_minor, *counts)
+            if period.raised_minor or period.cover_minor:
+                found.months[period.slug, period.key] = Month(
+                    period.raised_minor, *counts, period.cover_minor
+                )
         return found
 
 
@@ -79,19 +100,21 @@ def replay(session: Session) -> Replay:
     entries = session.execute(
         select(
             LedgerEntry.id, LedgerEntry.reference_id, LedgerEntry.sequence, LedgerEntry.period_id,
-            LedgerEntry.amount_minor, LedgerEntry.after_close, LedgerEntry.posted_at,
+            LedgerEntry.amount_minor, LedgerEntry.kind, LedgerEntry.after_close,
+            LedgerEntry.posted_at,
         ).order_by(LedgerEntry.id)
     ).all()  # fmt: skip
     periods = session.execute(
         select(
             Period.id, Period.key, Period.raised_minor, Period.donation_count, Period.donor_count,
-            Period.closed_at, Period.as_closed_minor, Campaign.slug,
+            Period.cover_minor, Period.closed_at, Period.as_closed_minor, Campaign.slug,
         ).join(Campaign, Campaign.id == Period.campaign_id)
     ).all()  # fmt: skip
     references = session.execute(
         select(
             Reference.id, Reference.name, Reference.gift_id, Reference.period_id,
-            Reference.posted_minor, Reference.entry_count, Reference.donor_key,
+            Reference.posted_minor, Reference.cover_stated_minor, Reference.cover_posted_minor,
+            Reference.entry_count, Reference.donor_key,
         )
     ).all()  # fmt: skip
     return Replay(

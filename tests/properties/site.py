@@ -92,13 +92,20 @@ class Site:
         return in_transaction(self.open_session, work)
 
     def donate(
-        self, slug: str, amount_minor: int, *, email: str | None, frequency: Frequency
+        self,
+        slug: str,
+        amount_minor: int,
+        *,
+        email: str | None,
+        frequency: Frequency,
+        cover_minor: int = 0,
     ) -> str | None:
         """Fill in the form; return the session to be paid, None where Stripe can't be reached."""
         self._forms += 1
         wish = Wish(
             form_token=f"form {self._forms}",
             amount_minor=amount_minor,
+            cover_minor=cover_minor,
             frequency=frequency,
             email=email,
         )
@@ -109,7 +116,11 @@ class Site:
 
         campaign, donation = self.do(start)
         self.oracle.asked[donation.id] = Asked(
-            slug, amount_minor, CURRENCIES[slug], donor_of(email, self.erased) if email else None
+            slug,
+            amount_minor,
+            CURRENCIES[slug],
+            donor_of(email, self.erased) if email else None,
+            cover_minor,
         )
         request = checkout_request(campaign, donation, email=email, base_url="http://localhost")
         try:
@@ -250,6 +261,7 @@ class Site:
         assert verify_ledger(session).differences == ()
         books, expected = found.books(), self.oracle.books()
         assert books.posted == expected.posted
+        assert books.covers == expected.covers
         assert books.months == expected.months
         # Only added to, and closed for good.
         assert list(found.entries[: len(self._entries)]) == self._entries

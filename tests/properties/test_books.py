@@ -37,6 +37,7 @@ picks = st.integers(0, 99)
 slugs = st.sampled_from(SLUGS)
 emails = st.sampled_from([None, "ann@example.org", "bob@example.org"])
 amounts = st.integers(50, 5_000)
+covers = st.sampled_from([0, 1, 9, 50])
 
 
 class BooksMachine(RuleBasedStateMachine):
@@ -57,10 +58,19 @@ class BooksMachine(RuleBasedStateMachine):
 
     # What donors do.
 
-    @rule(slug=slugs, amount=amounts, email=emails, monthly=st.booleans())
-    def donate(self, slug: str, amount: int, email: str | None, monthly: bool) -> None:  # noqa: FBT001 - hypothesis passes names
+    @rule(slug=slugs, amount=amounts, cover=covers, email=emails, monthly=st.booleans())
+    def donate(
+        self,
+        slug: str,
+        amount: int,
+        cover: int,
+        email: str | None,
+        monthly: bool,  # noqa: FBT001 - hypothesis passes names
+    ) -> None:
         frequency: Frequency = "month" if monthly else "once"
-        checkout_id = self.site.donate(slug, amount, email=email, frequency=frequency)
+        checkout_id = self.site.donate(
+            slug, amount, cover_minor=cover, email=email, frequency=frequency
+        )
         if checkout_id is not None:
             self.open.append(checkout_id)
             self.checkouts.append(checkout_id)
@@ -73,12 +83,14 @@ class BooksMachine(RuleBasedStateMachine):
         self._pay(_take(self.open, pick), email=email)
 
     @precondition(lambda self: self.open)
-    @rule(pick=picks, change=st.sampled_from(["amount", "currency", "mode"]))
+    @rule(pick=picks, change=st.sampled_from(["amount", "least", "currency", "mode"]))
     def pay_otherwise(self, pick: int, change: str) -> None:
         payment = self._pay(_take(self.open, pick))
         self.right.remove(payment)
         if change == "amount":
             self.stripe.change_payment(payment.id, received_minor=payment.received_minor - 1)
+        elif change == "least":  # less, perhaps, than covers the fees
+            self.stripe.change_payment(payment.id, received_minor=10)
         elif change == "currency":
             other = "USD" if payment.currency == "EUR" else "EUR"
             self.stripe.change_payment(payment.id, currency=other)
@@ -129,9 +141,13 @@ class BooksMachine(RuleBasedStateMachine):
         self.site.visit_thanks(_pick(self.checkouts, pick))
 
     @precondition(lambda self: self.plans)
-    @rule(pick=picks, currency=st.sampled_from([None, None, "EUR"]))
-    def renew(self, pick: int, currency: str | None) -> None:
+    @rule(
+        pick=picks, currency=st.sampled_from([None, None, "EUR"]), more=st.sampled_from([0, 0, 7])
+    )
+    def renew(self, pick: int, currency: str | None, more: int) -> None:
         payment = self.stripe.renew(_pick(self.plans, pick))
+        received_minor = payment.received_minor + more
+        payment = self.stripe.change_payment(payment.id, received_minor=received_minor)
         if currency is not None:
             self.stripe.change_payment(payment.id, currency=currency)
         self.payments.append(payment)

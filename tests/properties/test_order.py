@@ -30,6 +30,7 @@ class Fact:
 
     gift: int
     amount_minor: int
+    cover_minor: int
     paid_at: datetime
     donor: int
     taken: tuple[int, ReferenceKind, int] | None
@@ -40,14 +41,14 @@ def histories(draw: st.DrawFn) -> list[Fact]:
     """Some gifts of two months, each with refunds and disputes that may ask for too much."""
     facts = []
     for number in range(draw(st.integers(1, 4))):
-        amount_minor = draw(st.integers(1, 1_000))
+        amount_minor, cover_minor = draw(st.integers(1, 1_000)), draw(st.integers(0, 300))
         paid_at = START + timedelta(days=draw(st.sampled_from([0, 30])))
         donor = draw(st.integers(1, 2))
         kinds = st.sampled_from([ReferenceKind.REFUND, ReferenceKind.DISPUTE])
         parts = draw(st.lists(st.tuples(kinds, st.integers(0, 1_000)), max_size=4))
-        facts.append(Fact(number, amount_minor, paid_at, donor, None))
+        facts.append(Fact(number, amount_minor, cover_minor, paid_at, donor, None))
         facts += [
-            Fact(number, amount_minor, paid_at, donor, (place, kind, minor))
+            Fact(number, amount_minor, cover_minor, paid_at, donor, (place, kind, minor))
             for place, (kind, minor) in enumerate(parts)
         ]
     return facts
@@ -81,8 +82,8 @@ def test_any_order_and_repetition_of_the_same_facts_gives_the_same_books(
 
 def _books_of(
     session: Session, slug: str, facts: Sequence[Fact]
-) -> tuple[dict[str, int], dict[str, Month]]:
-    """State the facts to a campaign of their own; return effects and months."""
+) -> tuple[dict[str, int], dict[str, int], dict[str, Month]]:
+    """State the facts to a campaign of their own; return effects, covers and months."""
     new = NewCampaign(slug=slug, title=slug, currency="USD", timezone="Europe/Sofia")
     campaign = create_campaign(session, new, now=START)
     for fact in facts:
@@ -90,12 +91,11 @@ def _books_of(
     found = replay(session)
     found.check()
     books = found.books()
-    posted = {
-        name.removeprefix(slug): minor
-        for name, minor in books.posted.items()
-        if name.startswith(slug)
-    }
-    return posted, {key: month for (of, key), month in books.months.items() if of == slug}
+    posted, covers = (
+        {name.removeprefix(slug): minor for name, minor in found.items() if name.startswith(slug)}
+        for found in (books.posted, books.covers)
+    )
+    return posted, covers, {key: month for (of, key), month in books.months.items() if of == slug}
 
 
 def _state(session: Session, campaign: Campaign, fact: Fact) -> None:
@@ -110,6 +110,7 @@ def _state(session: Session, campaign: Campaign, fact: Fact) -> None:
         reference=prefix,
         kind=ReferenceKind.PAYMENT,
         effect_minor=fact.amount_minor,
+        cover_minor=fact.cover_minor,
         paid_at=fact.paid_at,
         donor_key=f"donor:{fact.donor}",
     )

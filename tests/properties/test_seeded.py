@@ -13,7 +13,7 @@ from campaigns import ledger, periods
 from core.months import Month
 from payments import books, inbox
 from payments.gateway import Dispute, Refund
-from payments.models import InboxState
+from payments.models import Donation, InboxState
 from tests.properties.conftest import OpenDatabase
 from tests.properties.test_books import BooksMachine
 
@@ -51,6 +51,16 @@ def reductions_pass_the_gift(patch: pytest.MonkeyPatch) -> None:
     )
 
 
+def covers_count_on_the_bar(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Donation, "parts_minor", lambda _, received_minor: (received_minor, 0))
+
+
+def refunds_take_covers_first(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(
+        ledger, "cover_left_minor", lambda _, cover, reductions: max(0, cover + reductions)
+    )
+
+
 def closed_months_change_unmarked(patch: pytest.MonkeyPatch) -> None:
     post = ledger._post  # noqa: SLF001 - what is broken on purpose
     patch.setattr(
@@ -75,6 +85,8 @@ def failed_events_are_forgotten(patch: pytest.MonkeyPatch) -> None:
         inquiry_takes_the_money,
         failed_refund_is_not_restored,
         reductions_pass_the_gift,
+        covers_count_on_the_bar,
+        refunds_take_covers_first,
         closed_months_change_unmarked,
         whatever_was_paid_counts,
         failed_events_are_forgotten,
