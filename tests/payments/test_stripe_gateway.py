@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import urllib.request
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
-from payments.errors import GatewayRefused, GatewayUnavailable
+from payments.errors import CustomerGone, GatewayRefused, GatewayUnavailable
 from payments.gateway import CheckoutRequest, Frequency
 from payments.stripe_gateway import StripeGateway, trusted_url
 from tests.conftest import make_settings
@@ -27,7 +29,7 @@ def gateway(sandbox: SandboxProcess) -> StripeGateway:
 
 
 def request(
-    name: str, *, frequency: Frequency = "once", amount_minor: int = 2_000
+    name: str, *, frequency: Frequency = "once", amount_minor: int = 2_000, **more: Any
 ) -> CheckoutRequest:
     return CheckoutRequest(
         donation_id=f"don_{name}",
@@ -40,7 +42,16 @@ def request(
         success_url="https://goal.example/thanks",
         cancel_url="https://goal.example/c",
         expires_at=datetime.now(UTC).replace(microsecond=0) + timedelta(hours=2),
+        **more,
     )
+
+
+def customer_of(gateway: StripeGateway, sandbox: SandboxProcess, name: str) -> str:
+    """Give every month for the first time; return the customer that Checkout made."""
+    opened = gateway.create_checkout(request(name, frequency="month"))
+    sandbox.pay(opened.id)
+    plan_id = gateway.checkout(opened.id).subscription_id or ""
+    return gateway.subscription(plan_id).customer_id
 
 
 def test_session_is_opened_once_for_a_donation(gateway: StripeGateway) -> None:
@@ -72,6 +83,98 @@ def test_paid_session_names_its_payment_and_donation(
     assert (payment.received_minor, payment.currency) == (2_000, "USD")
     assert (payment.donation_id, payment.livemode) == ("don_paid", False)
     assert gateway.invoice_of(payment.id) is None
+
+
+@pytest.mark.parametrize("frequency", ["once", "month", "year"])
+@pytest.mark.parametrize("embedded", [False, True])
+@pytest.mark.parametrize("locale", ["en", "de_CH", "fr_CA", "es_MX", "bg", "ja", "pt_BR", "ar"])
+def test_stripe_takes_every_kind_of_session(
+    gateway: StripeGateway,
+    sandbox: SandboxProcess,
+    frequency: Frequency,
+    locale: str,
+    *,
+    embedded: bool,
+) -> None:
+    cover: dict[str, Any] = {"cover_minor": 91, "cover_label": "To cover the fees"}
+    asked = request(
+        f"{frequency}_{locale}_{embedded}",
+        frequency=frequency,
+        locale=locale,
+        embedded=embedded,
+        **cover,
+    )
+    opened = gateway.create_checkout(asked)
+    assert gateway.create_checkout(asked) == opened
+    told = sandbox.api("GET", f"/v1/checkout/sessions/{opened.id}?expand[]=line_items")
+    assert told["amount_total"] == 2_091
+    assert [item["description"] for item in told["line_items"]["data"]] == [
+        "Support us",
+        "To cover the fees",
+    ]
+    assert (opened.url is None, opened.client_secret is not None) == (embedded, embedded)
+
+
+def test_gift_and_cover_are_one_payment_with_its_receipt(
+    gateway: StripeGateway, sandbox: SandboxProcess
+) -> None:
+    opened = gateway.create_checkout(request("covered", cover_minor=91, cover_label="Fees"))
+    payment_id = sandbox.pay(opened.id)["payment_intent"]
+    assert gateway.payment(payment_id).received_minor == 2_091
+    intent = sandbox.api("GET", f"/v1/payment_intents/{payment_id}?expand[]=latest_charge")
+    assert intent["receipt_email"] == "ann@example.org"
+    assert intent["latest_charge"]["receipt_email"] == "ann@example.org"
+
+
+def test_subscription_takes_gift_and_cover_each_time(
+    gateway: StripeGateway, sandbox: SandboxProcess
+) -> None:
+    opened = gateway.create_checkout(
+        request("covered_monthly", frequency="month", cover_minor=91, cover_label="Fees")
+    )
+    sandbox.pay(opened.id)
+    told = gateway.checkout(opened.id)
+    assert gateway.subscription(told.subscription_id or "").amount_minor == 2_091
+    (payment_id,) = gateway.invoice(told.invoice_id or "").payment_ids
+    assert gateway.payment(payment_id).received_minor == 2_091
+
+
+def test_second_regular_gift_is_of_the_same_customer_and_shows_no_card(
+    gateway: StripeGateway, sandbox: SandboxProcess
+) -> None:
+    customer_id = customer_of(gateway, sandbox, "first_of_two")
+    asked = request("second_of_two", frequency="year", customer_id=customer_id)
+    opened = gateway.create_checkout(asked)
+    with urllib.request.urlopen(opened.url or "") as answer:  # noqa: S310 - our own sandbox
+        page = answer.read().decode()
+    assert "Support us" in page
+    assert "•••• 4242" not in page
+    sandbox.pay(opened.id)
+    plan_id = gateway.checkout(opened.id).subscription_id or ""
+    assert gateway.subscription(plan_id).customer_id == customer_id
+
+
+def test_customer_that_was_deleted_is_told_apart_and_done_without(
+    gateway: StripeGateway, sandbox: SandboxProcess
+) -> None:
+    customer_id = customer_of(gateway, sandbox, "deleted")
+    sandbox.api("DELETE", f"/v1/customers/{customer_id}")
+    asked = request("after_deletion", frequency="month", customer_id=customer_id)
+    for _ in range(2):  # Stripe keeps the refusal under its key
+        with pytest.raises(CustomerGone):
+            gateway.create_checkout(asked)
+    opened = gateway.create_checkout(replace(asked, customer_id=None))
+    assert opened.status == "open"
+
+
+def test_closed_session_cannot_be_paid_and_is_closed_once(
+    gateway: StripeGateway, sandbox: SandboxProcess
+) -> None:
+    opened = gateway.create_checkout(request("closed", embedded=True))
+    assert gateway.expire_checkout(opened.id).status == "expired"
+    assert sandbox.pay(opened.id)["outcome"] == "closed"
+    with pytest.raises(GatewayRefused):
+        gateway.expire_checkout(opened.id)
 
 
 def test_fee_is_known_once_stripe_has_settled(
