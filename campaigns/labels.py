@@ -58,4 +58,7 @@ def _label(key: str, last_day: date | None, locale: str) -> str:
     # Whole months need no days.
     is_whole = first_day.day == 1 and (end + timedelta(days=1)).day == 1
     skeleton = "yMMM" if is_whole else "yMMMd"
-    return str(format_interval(first_day, end, skeleton, locale=locale))
+    # CLDR's thin spaces around the dash are in few typefaces.
+    return str(format_interval(first_day, end, skeleton, locale=locale)).replace(
+        "\N{THIN SPACE}", " "
+    )

@@ -5,12 +5,12 @@ from __future__ import annotations
 from flask import Flask
 
 from ops.commands.books import ledger, quarantine
-from ops.commands.campaigns import campaigns
 from ops.commands.donations import donations
 from ops.commands.donors import donors
 from ops.commands.guard import guard
 from ops.commands.notices import notices
 from ops.commands.outbox import outbox
+from ops.commands.schedule import campaigns
 from ops.commands.site import demo, doctor, scheduler
 from ops.commands.stripe import inbox, stripe
 

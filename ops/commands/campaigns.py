@@ -22,12 +22,16 @@ from campaigns.models import Campaign, CampaignState
 from campaigns.progress import read_progress
 from campaigns.rolling import due_campaign_ids, roll_campaign
 from campaigns.story import MOST_STORY_CHARACTERS
+from campaigns.timing import Run
+from core.cadence import Cadence, Rhythm
 from core.clock import now
 from core.db import db, read_session
 from core.errors import Invalid
 from core.money import known_currency, parse_amount
 from core.web import settings
+from core.zones import load_zone
 from ops import jobs
+from ops.commands.dates import begin_of, end_of
 from ops.commands.printing import PLAIN, sentences, table
 
 # A draft is published by its own command, and nothing that was seen becomes one again.
@@ -53,6 +57,8 @@ class _StoryFile(click.ParamType[str]):
 
 STORY = _StoryFile()
 
+RHYTHMS = [str(rhythm) for rhythm in Rhythm if rhythm is not Rhythm.ONCE]
+
 campaigns = AppGroup("campaigns", help="Create, change, list and roll campaigns.")
 
 
@@ -65,6 +71,11 @@ campaigns = AppGroup("campaigns", help="Create, change, list and roll campaigns.
 @click.option("--money-format", help="As in '{amount} {symbol}'; else the locale decides.")
 @click.option("--locale", default="en", show_default=True, help="Language of the labels.")
 @click.option("--description", default="", help="What the money is for.")
+@click.option("--every", type=click.Choice(RHYTHMS), default="month", show_default=True)
+@click.option("--from-day", type=int, default=1, help="Day on which periods begin, 1 to 31.")
+@click.option("--from-month", type=int, default=1, help="Month in which years begin, 1 to 12.")
+@click.option("--from", "begin", help="For a campaign that runs once: its first day, 2021-05-01.")
+@click.option("--until", "end", help="For a campaign that runs once: its last day, 2021-08-31.")
 @click.option("--draft", is_flag=True, help="Keep it unseen until `campaigns publish`.")
 @sentences
 def create(
@@ -77,6 +88,11 @@ def create(
     money_format: str | None,
     locale: str,
     description: str,
+    every: str,
+    from_day: int,
+    from_month: int,
+    begin: str | None,
+    end: str | None,
     draft: bool,
 ) -> None:
     """Create a campaign and its first period."""
@@ -91,10 +107,23 @@ def create(
         locale=locale,
         description=description,
         draft=draft,
+        cadence=Cadence(Rhythm(every), from_day, from_month),
+        run=_run(begin, end, timezone),
     )
     campaign = create_campaign(db.session, new, now=now())
     db.session.commit()
     click.echo(f"Created {campaign.slug}: {settings().base_url}/c/{campaign.slug}")
+
+
+def _run(begin: str | None, end: str | None, timezone: str) -> Run | None:
+    if begin is None and end is None:
+        return None
+    if begin is None or end is None:
+        raise Invalid("A campaign that runs once has --from and --until.", field="until")
+    zone = load_zone(timezone)
+    return Run(
+        starts_at=begin_of(begin, zone, field="from"), ends_at=end_of(end, zone, field="until")
+    )
 
 
 @campaigns.command("edit")
@@ -163,7 +192,7 @@ def edit(
         shows=_named(shows),
         frequencies=_named(frequencies),
         hosts=_named(hosts),
-        suggestions=_suggestions(campaign.currency, amounts),
+        suggestions=amounts_by_frequency(campaign.currency, amounts),
         story=story,
         fees=None if fees is None else parse_fees(fees, campaign.currency),
         matching=_matching(
@@ -184,9 +213,10 @@ def _named(given: tuple[str, ...]) -> tuple[str, ...] | None:
     return tuple(name for name in given if name) if given else None
 
 
-def _suggestions(
+def amounts_by_frequency(
     currency: str, amounts: tuple[str, ...]
 ) -> dict[Frequency, tuple[Suggestion, ...]]:
+    """Read amounts to suggest, as in `month=20:a day in court`; raise Invalid."""
     suggested: dict[Frequency, tuple[Suggestion, ...]] = {}
     for given in amounts:
         name, _, rest = given.partition("=")
@@ -301,6 +331,7 @@ def roll(*, dry_run: bool) -> None:
         label = money_label(
             find_campaign(db.session, period.slug, drafts=True), period.as_closed_minor
         )
-        click.echo(f"{verb} {period.slug} {period.key} at {label}; next is {period.opened_key}.")
+        following = f"next is {period.opened_key}" if period.opened_key else "none follows"
+        click.echo(f"{verb} {period.slug} {period.key} at {label}; {following}.")
     if not rolled:
         click.echo("Nothing to roll.")

@@ -18,9 +18,9 @@ from campaigns.progress import instant_text
 from core.cadence import checked_key
 from core.clock import now
 from core.db import db, read_session
-from core.errors import Invalid
 from core.money import parse_amount
 from core.zones import first_instant
+from ops.commands.dates import day_of
 from ops.commands.printing import PLAIN, sentences, table
 from payments.donating import ListedDonation, OfflineGift, list_donations, record_offline_gift
 
@@ -50,13 +50,10 @@ def record(slug: str, *, amount: str, day: str | None, note: str | None) -> None
 
 def _noon(day: str, campaign: Campaign) -> datetime:
     """Return noon of that day in the campaign's zone, or now where the day is today."""
-    try:
-        wall = datetime.strptime(day, "%Y-%m-%d")  # noqa: DTZ007 - a wall day on purpose
-    except ValueError:
-        raise Invalid(f"“{day}” is not a day. Write it as 2021-05-10.", field="on") from None
-    noon = first_instant(datetime.combine(wall, _NOON), campaign.zone)
+    given_on = day_of(day, field="on")
+    noon = first_instant(datetime.combine(given_on, _NOON), campaign.zone)
     instant = now()
-    return instant if instant.astimezone(campaign.zone).date() == wall.date() else noon
+    return instant if instant.astimezone(campaign.zone).date() == given_on else noon
 
 
 @donations.command("list")
