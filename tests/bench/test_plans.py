@@ -12,6 +12,7 @@ from sqlalchemy import Engine, event
 from sqlalchemy.orm import Session
 
 from campaigns.adjustments import list_adjustments
+from campaigns.announcing import unannounced_period_ids
 from campaigns.catalog import CampaignChanges, change_campaign
 from campaigns.face import read_all_faces, read_face
 from campaigns.history import Reader, read_chapter, read_closings, read_history
@@ -20,6 +21,7 @@ from campaigns.look import Shown
 from campaigns.models import Campaign, ReferenceKind
 from campaigns.progress import read_progress
 from campaigns.rolling import due_campaign_ids, roll_campaign
+from core.calls import due_call_ids
 from core.db import db
 from core.outbox import due_mail_ids
 from payments.inbox import due_event_ids, read_backlog
@@ -144,6 +146,8 @@ PATHS: dict[str, Callable[[Session, Campaign], object]] = {
     "thank": lambda session, _: post_thanks(
         session, site_name="Goalpost", base_url=BASE_URL, now=START
     ),
+    "find goals to tell of": lambda session, _: unannounced_period_ids(session),
+    "find calls to make": lambda session, _: due_call_ids(session, now=START),
     "find mail to send": lambda session, _: due_mail_ids(session, now=START),
     "forget what is old": lambda session, _: tidy(session, KEEP, now=START),
     "look into the inbox": lambda session, _: due_event_ids(session, now=START),

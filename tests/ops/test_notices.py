@@ -10,14 +10,14 @@ from datetime import timedelta
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import select, update
+from sqlalchemy import select, text, update
 from sqlalchemy.orm import Session
 
 from campaigns.announcing import announce_closed, announce_goals, unannounced_period_ids
 from campaigns.catalog import publish_campaign
 from campaigns.ledger import Gift, Reduction, state_gift
 from campaigns.matching import Matching, set_matching
-from campaigns.models import AnnouncedTier, Period, ReferenceKind
+from campaigns.models import UNANNOUNCED, AnnouncedTier, Period, ReferenceKind
 from campaigns.rolling import roll_campaign
 from core.calls import OutboxCall
 from core.clock import MovableClock
@@ -198,6 +198,22 @@ def test_months_without_a_goal_to_tell_of_are_not_looked_at(
     assert list(unannounced_period_ids(session)) == []
     make_campaign("untouched")
     assert list(unannounced_period_ids(session)) == []
+
+
+def test_goals_are_found_by_an_index(
+    session: Session, make_campaign: MakeCampaign, give: Give
+) -> None:
+    make_campaign("untouched")
+    give(make_campaign(), 260_000)
+    if session.get_bind().dialect.name == "sqlite":
+        explain = "EXPLAIN QUERY PLAN "
+    else:
+        explain = "EXPLAIN "
+        # A small table is scanned by choice. Where it is no choice, it says so all the same.
+        session.execute(text("SET LOCAL enable_seqscan = off"))
+    question = f"SELECT id FROM periods WHERE {UNANNOUNCED} ORDER BY id LIMIT 50"  # noqa: S608
+    plan = str(session.execute(text(explain + question)).all())
+    assert "ix_periods_id_unannounced" in plan
 
 
 def test_a_month_is_told_with_its_report_when_it_is_closed(

@@ -57,7 +57,7 @@ def test_a_card_that_fails_is_told_once_each_time(
     )
     become(books, status="active")
     clock.advance(timedelta(days=31))
-    become(books, status="past_due", renews_at=JUNE)
+    become(books, status="past_due", renews_at=JUNE + timedelta(days=30))
     become(books, status="unpaid")
     assert [text.rpartition(". ")[2] for _, text in told(session)][1:] == [
         "Stripe tries it again by the rules that are set there.",
