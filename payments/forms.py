@@ -26,6 +26,8 @@ CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 CONSENT = N_("The newsroom may write to me about its work.")
 _FORM_TOKEN = re.compile(r"[A-Za-z0-9_-]{16,64}", re.ASCII)
 _SLOT = re.compile(r"[a-z0-9-]{1,32}", re.ASCII)
+# Far more than the form has.
+MOST_FORM_FIELDS = 100
 _MOST_SOURCE_CHARACTERS = 500
 _MOST_EMAIL_CHARACTERS = 254
 
@@ -57,8 +59,9 @@ def _mail_address(form: DonateForm, field: StringField) -> None:
         ) from None
 
 
-def _strip(text: str | None) -> str | None:
-    return text.strip() if text else text
+def _tidy(text: str | None) -> str | None:
+    # Browsers send every line of a text with CR LF: https://html.spec.whatwg.org/#normalizing-newlines
+    return text.strip().replace("\r\n", "\n") if text else text
 
 
 class DonateForm(FlaskForm):  # type: ignore[misc] # Flask-WTF ships no types
@@ -67,14 +70,14 @@ class DonateForm(FlaskForm):  # type: ignore[misc] # Flask-WTF ships no types
     `locale` is the language in which the form was read: mistakes are told in it, too.
     """
 
-    frequency = StringField(filters=[_strip])
-    amount = StringField(filters=[_strip])
+    frequency = StringField(filters=[_tidy])
+    amount = StringField(filters=[_tidy])
     cover_fees = BooleanField()
-    name = StringField(filters=[_strip], validators=[_Text(most=120)])
-    email = StringField(filters=[_strip], validators=[Optional(), _mail_address])
+    name = StringField(filters=[_tidy], validators=[_Text(most=120)])
+    email = StringField(filters=[_tidy], validators=[Optional(), _mail_address])
     anonymous = BooleanField()
-    message = StringField(filters=[_strip], validators=[_Text(most=500)])
-    dedication = StringField(filters=[_strip], validators=[_Text(most=200)])
+    message = StringField(filters=[_tidy], validators=[_Text(most=500)])
+    dedication = StringField(filters=[_tidy], validators=[_Text(most=200)])
     consent = BooleanField()
     source = StringField()
     slot = StringField()

@@ -16,6 +16,7 @@ from flask import session as browser
 from flask_wtf.csrf import generate_csrf
 from sqlalchemy.orm import Session
 from werkzeug.datastructures import MultiDict
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from campaigns.calendar import state_at
 from campaigns.catalog import find_campaign, list_campaigns
@@ -34,7 +35,13 @@ from payments.donating import find_donation, mark_failed
 from payments.edge import SENT, csrf, current_gateway, limiter
 from payments.errors import GatewayRefused, GatewayUnavailable
 from payments.form_view import FormView, cover_label, form_view
-from payments.forms import DonateForm, first_errors, new_form_token, source_of_link
+from payments.forms import (
+    MOST_FORM_FIELDS,
+    DonateForm,
+    first_errors,
+    new_form_token,
+    source_of_link,
+)
 from payments.gate import Refused, Why, begin, explain, resting_page, show_guard, with_challenge
 from payments.gateway import Gateway
 from payments.models import Donation
@@ -103,6 +110,8 @@ def fees(slug: str) -> Response:
 @limiter.limit("10 per minute; 60 per hour")
 def donate(slug: str) -> Response:
     """Take the form, write the donation down, and send the donor to Stripe's page."""
+    if len(request.form) > MOST_FORM_FIELDS:
+        raise RequestEntityTooLarge
     session = read_session()  # whoever is refused takes no lock and writes nothing
     campaign = find_campaign(session, slug)
     locale = reader_locale(campaign.locale)

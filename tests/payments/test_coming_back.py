@@ -16,6 +16,9 @@ FILLED = {
     "name": "Ann",
     "email": "ann@example.org",
     "message": "Keep on",
+    "dedication": "Grandmother",
+    "cover_fees": "1",
+    "consent": "1",
     "source": "https://paper.example/a",
     "slot": "top",
 }
@@ -59,9 +62,10 @@ def test_another_who_has_the_address_learns_nothing_of_who_it_was(
     page = app.test_client().get(address)
     fields = fields_of(page)
     assert fields["amount"] == "20.50"
-    for name in ("name", "email", "message"):
+    for name in ("name", "email", "message", "dedication"):
         assert fields[name] == ""
-    for trace in ("Ann", "ann@example.org", "Keep on"):
+    assert not {"cover_fees", "consent"} & set(fields)
+    for trace in ("Ann", "ann@example.org", "Keep on", "Grandmother"):
         assert trace not in page.text
 
 
@@ -73,6 +77,25 @@ def test_another_gift_s_address_fills_in_nothing_of_this_one(
     assert give_online(stranger, amount="5", name="Bob").status_code == 303
     assert fields_of(stranger.get(address))["name"] == ""
     assert donation_of(f"http://x{address}").startswith("don_")
+
+
+def test_boxes_that_were_left_empty_are_empty_again(client: FlaskClient, app: Flask) -> None:
+    form = open_form(client) | {"amount": "20", "email": "ann@example.org"}
+    assert client.post("/c/support-us/donate", data=form).status_code == 303
+    gateway = app.extensions["goalpost.gateway"]
+    (sale,) = gateway._sales.values()  # noqa: SLF001 - the fake's own books
+    back = fields_of(client.get(f"/c/support-us?donation={sale.request.donation_id}"))
+    assert not {"cover_fees", "consent"} & set(back)
+
+
+def test_whoever_comes_back_reads_the_language_of_the_form(client: FlaskClient, app: Flask) -> None:
+    form = open_form(client) | FILLED | {"amount": "20,50"}
+    assert client.post("/c/support-us/donate?lang=de", data=form).status_code == 303
+    gateway = app.extensions["goalpost.gateway"]
+    (sale,) = gateway._sales.values()  # noqa: SLF001 - the fake's own books
+    back = client.get(f"/c/support-us?donation={sale.request.donation_id}")
+    assert '<html lang="de"' in back.text
+    assert fields_of(back)["amount"] == "20,50"
 
 
 def test_a_new_press_is_a_new_gift(client: FlaskClient, app: Flask) -> None:
