@@ -81,8 +81,10 @@ def test_only_named_sites_may_frame_it(run: Run, client: FlaskClient) -> None:
 
 
 def stored(session: Session) -> Campaign:
-    session.rollback()
-    return find_campaign(session, "support-us")
+    found = find_campaign(session, "support-us")
+    session.expunge(found)
+    session.rollback()  # or SQLite would wait for us
+    return found
 
 
 def test_amount_says_what_it_pays_for(run: Run, session: Session) -> None:
