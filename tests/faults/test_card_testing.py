@@ -1,4 +1,4 @@
-"""Card testing (STRIPE's own word): thieves send the form ten thousand times, each from elsewhere."""
+"""Card testing: thieves send the form ten thousand times, each time from elsewhere."""
 
 from __future__ import annotations
 
@@ -30,7 +30,9 @@ from tests.conftest import MakeCampaign, make_settings
 from tests.fake_gateway import FakeGateway
 from tests.payments.pages import open_form
 
-ATTEMPTS = 10_000
+# The whole attack belongs to `make test-long`; what it shows, a part of it shows too.
+attacks = pytest.mark.parametrize("attempts", [600, pytest.param(10_000, marks=pytest.mark.slow)])
+hours = pytest.mark.parametrize("gifts", [200, pytest.param(1000, marks=pytest.mark.slow)])
 MOST_SESSIONS = 100
 only_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
@@ -105,7 +107,9 @@ def donations(session: Session) -> int:
 
 
 @only_sqlite
+@attacks
 def test_ten_thousand_attempts_make_at_most_a_hundred_sessions_and_one_alert_each(
+    attempts: int,
     app: Flask,
     client: FlaskClient,
     attempt: Attempt,
@@ -124,15 +128,15 @@ def test_ten_thousand_attempts_make_at_most_a_hundred_sessions_and_one_alert_eac
     statuses: list[int] = []
     most_said = 0
     with listening(app) as statements:
-        for number in range(ATTEMPTS):
+        for number in range(attempts):
             before = len(statements.said)
             # First one form, then, as that is shut, any.
-            slug = slugs[0] if number < ATTEMPTS // 2 else slugs[number % len(slugs)]
+            slug = slugs[0] if number < attempts // 2 else slugs[number % len(slugs)]
             statuses.append(attempt(slug).status_code)
             if statuses[-1] == HTTPStatus.TOO_MANY_REQUESTS:
                 most_said = max(most_said, len(statements.said) - before)
             clock.advance(timedelta(milliseconds=300))
-            if number % 1000 == 999:
+            if number % 100 == 99:
                 client.get("/api/v1/campaigns/support-us")  # the second's first reader
                 read = len(statements.said)
                 widget = client.get("/api/v1/campaigns/support-us")
@@ -140,7 +144,7 @@ def test_ten_thousand_attempts_make_at_most_a_hundred_sessions_and_one_alert_eac
                 assert len(statements.said) == read, "a reader had the books asked"
 
     sessions = statuses.count(HTTPStatus.SEE_OTHER)
-    assert sessions + statuses.count(HTTPStatus.TOO_MANY_REQUESTS) == ATTEMPTS
+    assert sessions + statuses.count(HTTPStatus.TOO_MANY_REQUESTS) == attempts
     assert 0 < sessions <= MOST_SESSIONS
     assert fake_gateway.calls == {"create_checkout": sessions}
     assert donations(session) == sessions
@@ -215,17 +219,18 @@ def test_many_at_once_get_no_further_than_one_after_the_other(
 
 
 @only_sqlite
+@hours
 def test_honest_hour_of_a_thousand_gifts_never_trips(
+    gifts: int,
     attempt: Attempt,
     clock: MovableClock,
-    fake_gateway: FakeGateway,
     make_campaign: MakeCampaign,
     hear: Callable[[str], None],
 ) -> None:
     """An article goes round: seventeen forms a minute, of which four in ten are paid."""
     make_campaign()
     open_for: list[str] = []
-    for number in range(1000):
+    for number in range(gifts):
         response = attempt()
         assert response.status_code == HTTPStatus.SEE_OTHER, number
         if number % 10 in {1, 4, 6, 9}:
@@ -239,18 +244,13 @@ def test_honest_hour_of_a_thousand_gifts_never_trips(
 def test_paid_gifts_make_room_and_failed_cards_take_it(
     attempt: Attempt,
     make_campaign: MakeCampaign,
-    fake_gateway: FakeGateway,
-    client: FlaskClient,
     hear: Callable[[str], None],
-    fail: Callable[[str], None],
 ) -> None:
     make_campaign()
     checkouts = [attempt().location.rpartition("/")[2] for _ in range(60)]
     hear(checkouts[0])
     statuses = [attempt().status_code for _ in range(10)]
     assert statuses == [303] * 6 + [429] * 4  # one paid: itself, and four beside it
-
-    assert client.get("/c/support-us").status_code == HTTPStatus.OK
 
 
 @only_sqlite
