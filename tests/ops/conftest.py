@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 from click.testing import Result
 from flask import Flask
+from sqlalchemy.orm import Session
+
+from core.notices import add_webhook_subscriber
+from tests.conftest import START
+from tests.core.receiver import Receiver
 
 Run = Callable[..., Result]
 
@@ -20,3 +25,17 @@ def run(app: Flask) -> Run:
         return runner.invoke(args=list(words))
 
     return run
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with Receiver().serving() as receiver:
+        yield receiver
+
+
+@pytest.fixture
+def subscriber(session: Session, receiver: Receiver) -> int:
+    """Have all notices posted to the receiver; return the subscriber's number."""
+    added = add_webhook_subscriber(session, receiver.url, local=True, now=START)
+    session.commit()
+    return added.id
