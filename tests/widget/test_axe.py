@@ -78,7 +78,9 @@ def test_element_in_an_article(
     [
         "/",
         "/c/support-us",
+        "/?lang=ar",
         "/c/support-us?amount=20&frequency=month",
+        "/c/support-us?amount=20&lang=ar",
         "/c/support-us/thanks",
         "/embed/support-us",
         "/demo/article",
@@ -94,6 +96,24 @@ def test_page(live: Goalpost, page: Tab, scheme: str, path: str) -> None:
         page.evaluate("document.documentElement.style.background = 'Canvas'")
         ignored = ("region", "page-has-heading-one", "landmark-one-main")
     assert [one for one in complaints(page) if not one.startswith(ignored)] == []
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_form_with_mistakes_and_all_that_unfolds(live: Goalpost, page: Tab, scheme: str) -> None:
+    assert scheme in SCHEMES
+    page.goto(f"{live.address}/c/support-us")
+    page.locator(".who summary").click()
+    page.locator("#amount").fill("x")
+    page.locator("#name").evaluate(
+        "field => { field.maxLength = 999; field.value = 'x'.repeat(121) }"
+    )
+    page.get_by_role("button", name="Continue to payment").click()
+    page.locator("#name-error").wait_for()
+    for summary in page.locator("summary").all():
+        if summary.locator("xpath=..").get_attribute("open") is None:
+            summary.click()
+    page.wait_for_load_state("networkidle")
+    assert complaints(page) == []
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
