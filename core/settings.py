@@ -140,7 +140,9 @@ class Settings(BaseSettings):
         default=7, ge=1, description="How long it is kept who went to pay and did not."
     )
     keep_mail_days: int = Field(
-        default=30, ge=1, description="How long the words of mails and notices that were sent are kept."
+        default=30,
+        ge=1,
+        description="How long the words of mails and notices that were sent are kept.",
     )
     trusted_proxies: int = Field(
         default=0,
