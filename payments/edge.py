@@ -92,6 +92,14 @@ def current_refusals() -> Refusals:
     return cast("Refusals", current_app.extensions[_REFUSALS])
 
 
+def when_again(wait: timedelta, *, locale: str) -> str:
+    """Return when to come back, as in `in 72 minutes`: whole minutes, and none too few."""
+    minutes = timedelta(minutes=-(-wait // timedelta(minutes=1)))
+    # Up to two hours in minutes: an hour and a quarter is not “in 1 hour”.
+    label: str = format_timedelta(minutes, add_direction=True, threshold=2, locale=locale)
+    return label
+
+
 def _seconds_until(timestamp: int) -> int:
     # The limiter goes by the system's clock, whatever the application's is.
     return max(1, timestamp - int(SystemClock().now().timestamp()))
@@ -101,11 +109,7 @@ def _too_often(_: RateLimitExceeded) -> tuple[Response, int]:
     """Say when to come back, in the reader's language and to machines."""
     limit = limiter.current_limit
     seconds = 60 if limit is None else _seconds_until(limit.reset_at)
-    wait = format_timedelta(
-        timedelta(seconds=seconds),
-        add_direction=True,
-        locale=reader_locale(SOURCE_LANGUAGE),
-    )
+    wait = when_again(timedelta(seconds=seconds), locale=reader_locale(SOURCE_LANGUAGE))
     response, status = answer_error(
         TooMany(N_("That was too often in a short time. Please try again {when}."), when=wait)
     )

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from http import HTTPStatus
 
-from babel.dates import format_timedelta
 from flask import Response, current_app, request
 from sqlalchemy.orm import Session
 
@@ -17,7 +16,13 @@ from core.web import render_page, settings
 from core.words import N_, words_of
 from payments.challenge import Challenge
 from payments.donating import Wish, begin_donation, find_begun
-from payments.edge import current_challenge, current_limits, current_refusals, open_session
+from payments.edge import (
+    current_challenge,
+    current_limits,
+    current_refusals,
+    open_session,
+    when_again,
+)
 from payments.errors import ChallengeUnavailable
 from payments.form_view import FormView
 from payments.guarding import Look, admit, count_refused, look
@@ -148,5 +153,5 @@ def _refused(campaign_id: int, why: Why, seen: Look) -> Refused:
 
 
 def _resting(seen: Look, *, locale: str) -> str:
-    wait = format_timedelta(seen.calm_at - seen.now, add_direction=True, locale=locale)
-    return words_of(locale).gettext(_RESTING).format(when=wait)
+    when = when_again(seen.calm_at - seen.now, locale=locale)
+    return words_of(locale).gettext(_RESTING).format(when=when)

@@ -148,7 +148,7 @@ def test_ten_thousand_attempts_make_at_most_a_hundred_sessions_and_one_alert_eac
     assert 0 < sessions <= MOST_SESSIONS
     assert fake_gateway.calls == {"create_checkout": sessions}
     assert donations(session) == sessions
-    assert most_said <= 12
+    assert most_said <= 16
     # Being refused writes nothing but, once a minute and form, how many were.
     assert len(statements.writes) < 10 * sessions + 50 * len(slugs) * 6
     assert alerts(session) == [
