@@ -31,7 +31,8 @@ from payments.donating import OfflineGift, record_offline_gift
 from payments.models import Donation
 from tests import postgres
 from tests.databases import KINDS, PostgresTemplate, SqliteTemplate
-from tests.fake_gateway import WEBHOOK_SECRET, FakeGateway
+from tests.fake_events import WEBHOOK_SECRET
+from tests.fake_gateway import FakeGateway
 
 # A test never asserts a time: not each example either.
 hypothesis_settings.register_profile("goalpost", deadline=None)

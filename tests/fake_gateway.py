@@ -5,20 +5,16 @@ What Stripe itself does is the sandbox's business. This one keeps just enough to
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import itertools
-import json
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, TypeVar
 
 from core.clock import Clock
 from core.settings import Settings
 from payments.errors import CustomerGone, GatewayRefused, GatewayUnavailable
 from payments.gateway import (
-    API_VERSION,
     Checkout,
     CheckoutRequest,
     Dispute,
@@ -31,51 +27,12 @@ from payments.gateway import (
 )
 from payments.stripe_checkout import checkout_key, embedding_at
 from payments.stripe_gateway import StripeGateway
+from tests.fake_events import WEBHOOK_SECRET, event_body, signed
+from tests.fake_objects import Paid, Plan, Sale, a_month_after, charged_minor
 
 ORIGIN = "https://checkout.stripe.com"
 PORTAL = "https://billing.stripe.com"
-WEBHOOK_SECRET = "whsec_test"
-
-
-_KINDS = {
-    "cs": "checkout.session",
-    "pi": "payment_intent",
-    "ch": "charge",
-    "re": "refund",
-    "dp": "dispute",
-    "in": "invoice",
-    "sub": "subscription",
-    "cus": "customer",
-}
-
-
-@dataclass
-class _Paid:
-    """A payment, and what takes from it."""
-
-    payment: Payment
-    refunds: list[Refund] = field(default_factory=list)
-    disputes: list[Dispute] = field(default_factory=list)
-
-
-@dataclass
-class _Sale:
-    """A session for a donation; its payment is among the paid ones."""
-
-    request: CheckoutRequest
-    checkout: Checkout
-
-
-def _charged_minor(request: CheckoutRequest) -> int:
-    return request.amount_minor + request.cover_minor
-
-
-@dataclass
-class _Plan:
-    """A subscription, its invoices, and what paid them."""
-
-    subscription: Subscription
-    invoices: list[Invoice] = field(default_factory=list)
+Part = TypeVar("Part", Refund, Dispute)
 
 
 class FakeGateway:
@@ -96,9 +53,9 @@ class FakeGateway:
         self._clock = clock
         self._reader = StripeGateway(settings)
         self._numbers = itertools.count(1)
-        self._sales: dict[str, _Sale] = {}  # by idempotency key
-        self._paid: dict[str, _Paid] = {}
-        self._plans: dict[str, _Plan] = {}
+        self._sales: dict[str, Sale] = {}  # by idempotency key
+        self._paid: dict[str, Paid] = {}
+        self._plans: dict[str, Plan] = {}
         self.webhooks: dict[str, list[str]] = {}
         self.listed_events: list[bytes] = []  # what Stripe's event list holds, the newest first
 
@@ -129,7 +86,7 @@ class FakeGateway:
                 payment_id=None,
                 donation_id=request.donation_id,
             )
-            sale = self._sales[key] = _Sale(request, checkout)
+            sale = self._sales[key] = Sale(request, checkout)
         if self.lost_answers:
             self.lost_answers -= 1
             raise GatewayUnavailable("The payment service can't be reached just now.")
@@ -232,7 +189,7 @@ class FakeGateway:
         payment = Payment(
             id=payment_id,
             status=status,
-            received_minor=_charged_minor(sale.request) if succeeded else 0,
+            received_minor=charged_minor(sale.request) if succeeded else 0,
             currency=sale.request.currency,
             livemode=self.livemode,
             donation_id=sale.request.donation_id,
@@ -243,24 +200,24 @@ class FakeGateway:
         sale.checkout = replace(
             sale.checkout, status="complete", url=None, paid=succeeded, payment_id=payment_id
         )
-        self._paid.setdefault(payment_id, _Paid(payment)).payment = payment
+        self._paid.setdefault(payment_id, Paid(payment)).payment = payment
         return payment
 
     def subscribe(self, checkout_id: str, *, paid_at: datetime | None = None) -> Payment:
         """Pay a session for a recurring gift: a subscription, its first invoice, its payment."""
         sale = self._of_checkout(checkout_id)
         number = next(self._numbers)
-        plan = self._plans[f"sub_{number}"] = _Plan(
+        plan = self._plans[f"sub_{number}"] = Plan(
             Subscription(
                 id=f"sub_{number}",
                 status="active",
                 donation_id=sale.request.donation_id,
                 customer_id=sale.request.customer_id or f"cus_{number}",
                 interval=sale.request.frequency,
-                amount_minor=_charged_minor(sale.request),
+                amount_minor=charged_minor(sale.request),
                 currency=sale.request.currency,
                 cancel_at=None,
-                renews_at=_a_month_after(paid_at or self._clock.now()),
+                renews_at=a_month_after(paid_at or self._clock.now()),
             )
         )
         payment = self._invoice(plan, paid_at or self._clock.now())
@@ -277,7 +234,7 @@ class FakeGateway:
     def renew(self, subscription_id: str, *, paid_at: datetime | None = None) -> Payment:
         """Let a subscription take its next payment."""
         paid_at = paid_at or self._clock.now()
-        self.change_subscription(subscription_id, renews_at=_a_month_after(paid_at))
+        self.change_subscription(subscription_id, renews_at=a_month_after(paid_at))
         return self._invoice(self._plans[subscription_id], paid_at)
 
     def change_subscription(self, subscription_id: str, **changes: Any) -> Subscription:
@@ -286,7 +243,7 @@ class FakeGateway:
         plan.subscription = replace(plan.subscription, **changes)
         return plan.subscription
 
-    def _invoice(self, plan: _Plan, paid_at: datetime) -> Payment:
+    def _invoice(self, plan: Plan, paid_at: datetime) -> Payment:
         payment = self.foreign_payment(
             plan.subscription.amount_minor, plan.subscription.currency, paid_at=paid_at
         )
@@ -315,7 +272,7 @@ class FakeGateway:
             email=None,
             name=None,
         )
-        self._paid[payment.id] = _Paid(payment)
+        self._paid[payment.id] = Paid(payment)
         return payment
 
     def dispute(
@@ -334,12 +291,7 @@ class FakeGateway:
 
     def change_dispute(self, dispute_id: str, **changes: Any) -> Dispute:
         """Let a dispute be won, lost, reinstated."""
-        for sale in self._paid.values():
-            for place, dispute in enumerate(sale.disputes):
-                if dispute.id == dispute_id:
-                    sale.disputes[place] = changed = replace(dispute, **changes)
-                    return changed
-        raise AssertionError(f"no dispute {dispute_id}")
+        return _change((paid.disputes for paid in self._paid.values()), dispute_id, **changes)
 
     def change_payment(self, payment_id: str, **changes: Any) -> Payment:
         """Make a payment other than it was asked for: its currency, its amount, its mode."""
@@ -368,12 +320,7 @@ class FakeGateway:
 
     def change_refund(self, refund_id: str, status: str) -> Refund:
         """Let a refund go through later, or fail."""
-        for sale in self._paid.values():
-            for place, refund in enumerate(sale.refunds):
-                if refund.id == refund_id:
-                    sale.refunds[place] = changed = replace(refund, status=status)
-                    return changed
-        raise AssertionError(f"no refund {refund_id}")
+        return _change((paid.refunds for paid in self._paid.values()), refund_id, status=status)
 
     def event(
         self,
@@ -385,20 +332,14 @@ class FakeGateway:
         livemode: bool | None = None,
     ) -> bytes:
         """Return the body of an event about an object, as Stripe would send it now."""
-        kind = _KINDS[object_id.partition("_")[0]]
-        subject: dict[str, Any] = {"id": object_id, "object": kind}
-        if payment_id is not None:
-            subject["payment_intent"] = payment_id
-        body = {
-            "id": id_ or f"evt_{next(self._numbers)}",
-            "object": "event",
-            "type": type_,
-            "api_version": API_VERSION,
-            "created": int(self._clock.now().timestamp()),
-            "livemode": self.livemode if livemode is None else livemode,
-            "data": {"object": subject},
-        }
-        return json.dumps(body).encode()
+        return event_body(
+            type_,
+            object_id,
+            id_=id_ or f"evt_{next(self._numbers)}",
+            payment_id=payment_id,
+            livemode=self.livemode if livemode is None else livemode,
+            at=self._clock.now(),
+        )
 
     def signed(
         self, body: bytes, *, secret: str = WEBHOOK_SECRET, at: datetime | None = None
@@ -413,32 +354,22 @@ class FakeGateway:
         if self.refused:
             raise GatewayRefused("Stripe refused the call: parameter_invalid: none")
 
-    def _of_checkout(self, checkout_id: str) -> _Sale:
+    def _of_checkout(self, checkout_id: str) -> Sale:
         for sale in self._sales.values():
             if sale.checkout.id == checkout_id:
                 return sale
         raise GatewayRefused(f"Stripe refused the call: resource_missing: {checkout_id}")
 
-    def _of_payment(self, payment_id: str) -> _Paid:
+    def _of_payment(self, payment_id: str) -> Paid:
         if payment_id not in self._paid:
             raise GatewayRefused(f"Stripe refused the call: resource_missing: {payment_id}")
         return self._paid[payment_id]
 
 
-def signed(body: bytes, *, at: datetime, secret: str = WEBHOOK_SECRET) -> dict[str, str]:
-    """Return the headers with which Stripe would post `body` at that time.
-
-    https://docs.stripe.com/webhooks#verify-manually
-    """
-    timestamp = int(at.timestamp())
-    mac = hmac.new(secret.encode(), f"{timestamp}.".encode() + body, hashlib.sha256)
-    return {
-        "Content-Type": "application/json; charset=utf-8",
-        "Stripe-Signature": f"t={timestamp},v1={mac.hexdigest()}",
-    }
-
-
-def _a_month_after(instant: datetime) -> datetime:
-    """Return the same day of the next month, as Stripe's renewals are; at most its 28th."""
-    first = instant.replace(day=1) + timedelta(days=32)
-    return first.replace(day=min(instant.day, 28))
+def _change(lists: Iterable[list[Part]], part_id: str, **changes: Any) -> Part:
+    for parts in lists:
+        for place, part in enumerate(parts):
+            if part.id == part_id:
+                parts[place] = changed = replace(part, **changes)
+                return changed
+    raise AssertionError(f"no {part_id}")

@@ -13,7 +13,8 @@ from sqlalchemy.orm import Session
 from core.clock import MovableClock
 from core.settings import Settings
 from tests.conftest import make_settings
-from tests.fake_gateway import FakeGateway, signed
+from tests.fake_events import signed
+from tests.fake_gateway import FakeGateway
 from tests.payments.pages import inbox
 
 EVENT = (

@@ -161,7 +161,7 @@ def test_languages_are_those_of_the_sdk() -> None:
 def test_methods_are_never_named_whatever_the_gift() -> None:
     for frequency in ("once", "month", "year"):
         for embedded in (False, True):
-            wanted = replace(REQUEST, frequency=frequency, embedded=embedded)  # type: ignore[arg-type]
+            wanted = replace(REQUEST, frequency=frequency, embedded=embedded)
             assert "payment_method_types" not in checkout_params(wanted)
 
 
