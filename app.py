@@ -15,6 +15,7 @@ import ops.models
 import payments.models
 import payments.routes
 import widget.demo
+import widget.history
 import widget.images
 import widget.oembed
 import widget.routes
@@ -59,10 +60,8 @@ def create_app(
     Alembic(app, metadatas=database.Base.metadata, run_mkdir=False)
     web.init_app(app)
     payments.routes.init_app(app, gateway)
-    widget.routes.init_app(app)
-    widget.images.init_app(app)
-    widget.oembed.init_app(app)
-    widget.sharing.init_app(app)
+    for face in (widget.routes, widget.images, widget.oembed, widget.sharing, widget.history):
+        face.init_app(app)
     widget.demo.init_app(app)
     ops.health.init_app(app)
     ops.commands.init_app(app)

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session, selectinload
+from sqlalchemy.orm import Session
 
-from campaigns.calendar import bounds_at
+from campaigns.calendar import state_at
 from campaigns.catalog import find_campaign
 from campaigns.labels import money_label, period_label, span_label
+from campaigns.look import Frequency
 from campaigns.matching import Matching, matching_of, shown_minor
 from campaigns.models import Campaign, Period
-from campaigns.periods import current_period
-
-MOST_HISTORY = 100
+from campaigns.opening import Opening, opening_of
+from campaigns.periods import current_period, preview_period
+from campaigns.plans import amounts_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +96,8 @@ class Progress:
     donate_url: str
     as_of: datetime
     matching: MatchingView | None = None
+    # The amounts that are suggested in this period alone, by frequency.
+    suggested_minor: Mapping[Frequency, tuple[int, ...]] = field(default_factory=dict)
 
     @property
     def given_minor(self) -> int:
@@ -121,40 +123,10 @@ class Progress:
             "state": self.state,
             "donate_url": self.donate_url,
             "as_of": instant_text(self.as_of),
-        } | _matching_json(self.matching)
+        } | matching_json(self.matching)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PastPeriod:
-    """A month that is over: as it was announced, and as it is now, both as the bar shows them."""
-
-    period: PeriodView
-    raised_minor: int
-    raised_label: str
-    as_closed_minor: int | None
-    as_closed_label: str | None
-    percent: float | None
-    tiers: tuple[TierView, ...]
-    donations: int
-    donors: int
-    matching: MatchingView | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the month for the list of past periods."""
-        return {
-            **self.period.to_json(),
-            "raised_minor": self.raised_minor,
-            "raised_label": self.raised_label,
-            "as_closed_minor": self.as_closed_minor,
-            "as_closed_label": self.as_closed_label,
-            "percent": self.percent,
-            "tiers": [tier.to_json() for tier in self.tiers],
-            "donations": self.donations,
-            "donors": self.donors,
-        } | _matching_json(self.matching)
-
-
-def _matching_json(matching: MatchingView | None) -> dict[str, Any]:
+def matching_json(matching: MatchingView | None) -> dict[str, Any]:
     """Return what is said of matching: not a word where there is no rule."""
     return {} if matching is None else {"matching": matching.to_json()}
 
@@ -175,32 +147,6 @@ def read_progress(
     return progress_of(session, campaign, now=now, base_url=base_url, locale=locale)
 
 
-def read_history(
-    session: Session,
-    slug: str,
-    *,
-    now: datetime,
-    limit: int = 12,
-    before: str | None = None,
-    locale: str | None = None,
-) -> tuple[PastPeriod, ...]:
-    """Return up to `limit` periods that ended by `now`, newest first, before the key `before`.
-
-    `locale` is the reader's language; None is the campaign's own.
-    """
-    campaign = find_campaign(session, slug)
-    statement = (
-        select(Period)
-        .where(Period.campaign_id == campaign.id, Period.ends_at <= now)
-        .order_by(Period.starts_at.desc())
-        .limit(min(limit, MOST_HISTORY))
-        .options(selectinload(Period.tiers))
-    )
-    if before is not None:
-        statement = statement.where(Period.key < before)
-    return tuple(_past(campaign, period, locale=locale) for period in session.scalars(statement))
-
-
 def progress_of(
     session: Session,
     campaign: Campaign,
@@ -212,34 +158,49 @@ def progress_of(
     """Return the progress at `now` of a campaign that was found with its tiers."""
     stored = current_period(session, campaign, now)
     if stored is not None:
-        view = PeriodView(
-            key=stored.key,
-            label=period_label(campaign, stored, locale=locale),
-            starts_at=stored.starts_at,
-            ends_at=stored.ends_at,
-        )
-        amounts = [tier.amount_minor for tier in stored.tiers]
-        given, donations, donors = (
-            stored.raised_minor, stored.donation_count, stored.donor_count
-        )  # fmt: skip
-    else:
-        bounds = bounds_at(session, campaign, now)
-        view = PeriodView(
+        return progress_of_period(campaign, stored, now=now, base_url=base_url, locale=locale)
+    bounds, opening = preview_period(session, campaign, now)
+    return compose_progress(
+        campaign,
+        PeriodView(
             key=bounds.key,
             label=span_label(campaign, bounds.key, bounds.last_day, locale=locale),
             starts_at=bounds.starts_at,
             ends_at=bounds.ends_at,
-        )
-        amounts = [tier.amount_minor for tier in campaign.tiers]
-        given = donations = donors = 0
+        ),
+        opening=opening,
+        given_minor=0,
+        matching=matching_of(campaign),
+        donations=0,
+        donors=0,
+        now=now,
+        base_url=base_url,
+        locale=locale,
+    )
+
+
+def progress_of_period(
+    campaign: Campaign,
+    period: Period,
+    *,
+    now: datetime,
+    base_url: str,
+    locale: str | None = None,
+) -> Progress:
+    """Return how a period stands that was found with its tiers, whether it is over or not."""
     return compose_progress(
         campaign,
-        view,
-        amounts_minor=amounts,
-        given_minor=given,
-        matching=matching_of(campaign if stored is None else stored),
-        donations=donations,
-        donors=donors,
+        PeriodView(
+            key=period.key,
+            label=period_label(campaign, period, locale=locale),
+            starts_at=period.starts_at,
+            ends_at=period.ends_at,
+        ),
+        opening=opening_of(period),
+        given_minor=period.raised_minor,
+        matching=matching_of(period),
+        donations=period.donation_count,
+        donors=period.donor_count,
         now=now,
         base_url=base_url,
         locale=locale,
@@ -250,7 +211,7 @@ def compose_progress(
     campaign: Campaign,
     period: PeriodView,
     *,
-    amounts_minor: Sequence[int],
+    opening: Opening,
     given_minor: int,
     donations: int,
     donors: int,
@@ -261,52 +222,28 @@ def compose_progress(
 ) -> Progress:
     """Return the progress that these numbers are.
 
-    `amounts_minor` are the period's tiers and `given_minor` what its ledger says; `matching` is
-    the period's own rule.
+    `opening` is what the period has of its own, `given_minor` what its ledger says, and `matching`
+    its own rule.
     """
-    raised_minor = shown_minor(matching, given_minor)
+    raised_minor, tiers = shown_minor(matching, given_minor), opening.tiers_minor
     return Progress(
         campaign=campaign.slug,
-        title=campaign.title,
-        description=campaign.description,
+        title=opening.title or campaign.title,
+        description=opening.description or campaign.description,
         currency=campaign.currency,
         locale=locale or campaign.locale,
         period=period,
         raised_minor=raised_minor,
         raised_label=money_label(campaign, raised_minor, locale=locale),
-        percent=_percent(raised_minor, amounts_minor),
-        tiers=_tiers(campaign, raised_minor, amounts_minor, locale=locale),
+        percent=_percent(raised_minor, tiers),
+        tiers=_tiers(campaign, raised_minor, tiers, locale=locale),
         donations=donations,
         donors=donors,
-        state=str(campaign.state),
+        state=str(state_at(campaign, now)),
         donate_url=f"{base_url}/c/{campaign.slug}",
         as_of=now,
         matching=_matched(campaign, matching, given_minor, locale=locale),
-    )
-
-
-def _past(campaign: Campaign, period: Period, *, locale: str | None) -> PastPeriod:
-    amounts = [tier.amount_minor for tier in period.tiers]
-    matching = matching_of(period)
-    raised, closed = shown_minor(matching, period.raised_minor), period.as_closed_minor
-    if closed is not None:
-        closed = shown_minor(matching, closed)
-    return PastPeriod(
-        period=PeriodView(
-            key=period.key,
-            label=period_label(campaign, period, locale=locale),
-            starts_at=period.starts_at,
-            ends_at=period.ends_at,
-        ),
-        raised_minor=raised,
-        raised_label=money_label(campaign, raised, locale=locale),
-        as_closed_minor=closed,
-        as_closed_label=None if closed is None else money_label(campaign, closed, locale=locale),
-        percent=_percent(raised, amounts),
-        tiers=_tiers(campaign, raised, amounts, locale=locale),
-        donations=period.donation_count,
-        donors=period.donor_count,
-        matching=_matched(campaign, matching, period.raised_minor, locale=locale),
+        suggested_minor=amounts_of(opening.amounts),
     )
 
 

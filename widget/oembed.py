@@ -35,7 +35,7 @@ _MOST_VALUE_CHARACTERS = 500
 _PAGE = re.compile(r"/(?:c|embed)/([a-z0-9-]+)/?", re.ASCII)
 _PIXELS = re.compile(r"[1-9]\d{0,8}", re.ASCII)
 # XML has no place for these, escaped or not (https://www.w3.org/TR/xml/#charsets).
-_NOT_IN_XML = re.compile(r"[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+NOT_IN_XML = re.compile(r"[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 bp = Blueprint("oembed", __name__)
@@ -202,7 +202,7 @@ def _as_json(described: dict[str, Any]) -> Response:
 def _as_xml(described: dict[str, Any]) -> Response:
     root = ET.Element("oembed")
     for name, value in described.items():
-        ET.SubElement(root, name).text = _NOT_IN_XML.sub("", str(value))
+        ET.SubElement(root, name).text = NOT_IN_XML.sub("", str(value))
     head = '<?xml version="1.0" encoding="utf-8" standalone="yes"?>\n'
     body = head + ET.tostring(root, encoding="unicode")
     return current_app.response_class(body, mimetype="text/xml")

@@ -39,7 +39,7 @@ PARAMETERS = frozenset(
 
 _FACES = re.compile(
     r"/(?:api/v1/campaigns|embed)/[\w./-]{1,100}|/c/[\w.-]{1,100}\.(?:svg|png)"
-    r"|/c/[\w-]{1,100}/(?:card\.png|qr\.svg|qr\.png)|/oembed",
+    r"|/c/[\w-]{1,100}/(?:card\.png|qr\.svg|qr\.png|closings\.atom)|/oembed",
     re.ASCII,
 )
 _READING = frozenset({"GET", "HEAD"})
