@@ -81,7 +81,7 @@ def form_view(
     """
     words = words_of(locale)
     least, most = (
-        money_label(campaign, bound, locale=locale) for bound in gift_bounds_minor(campaign)
+        _held_label(campaign, bound, locale=locale) for bound in gift_bounds_minor(campaign)
     )
     lang = urlencode({"lang": language_tag(locale)})
     shown = {
@@ -125,8 +125,8 @@ def cover_label(campaign: Campaign, typed: str, *, locale: str) -> str:
     return words.gettext(
         "Add {cover} to cover the fees, so that all of your {amount} arrives."
     ).format(
-        cover=money_label(campaign, cover, locale=locale),
-        amount=money_label(campaign, amount_minor, locale=locale),
+        cover=_held_label(campaign, cover, locale=locale),
+        amount=_held_label(campaign, amount_minor, locale=locale),
     )
 
 
@@ -134,7 +134,7 @@ def _fees_in_words(campaign: Campaign, terms: tuple[int, int], *, locale: str) -
     rate_bp, fixed_minor = terms
     words = words_of(locale)
     rate = format_percent(Decimal(rate_bp) / 10_000, locale=locale, decimal_quantization=False)
-    fixed = money_label(campaign, fixed_minor, locale=locale)
+    fixed = _held_label(campaign, fixed_minor, locale=locale)
     if rate_bp and fixed_minor:
         return words.gettext("Add what the payment costs: {rate} and {fixed}.").format(
             rate=rate, fixed=fixed
@@ -142,6 +142,12 @@ def _fees_in_words(campaign: Campaign, terms: tuple[int, int], *, locale: str) -
     return words.gettext("Add what the payment costs: {cost}.").format(
         cost=rate if rate_bp else fixed
     )
+
+
+def _held_label(campaign: Campaign, amount_minor: int, *, locale: str) -> str:
+    """Print an amount that stands in a sentence: no line ends within it."""
+    label = money_label(campaign, amount_minor, locale=locale)
+    return label.replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def _amount_of(campaign: Campaign, typed: str, *, locale: str) -> int | None:
