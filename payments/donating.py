@@ -13,6 +13,7 @@ from typing import Any, cast
 from sqlalchemy import Select, select, update
 from sqlalchemy.orm import Session
 
+from campaigns.calendar import state_at
 from campaigns.catalog import find_campaign
 from campaigns.ledger import Gift, state_gift
 from campaigns.models import Campaign, CampaignState, Period, Reference, ReferenceKind
@@ -80,7 +81,7 @@ def begin_donation(
     session: Session, campaign: Campaign, wish: Wish, *, now: datetime
 ) -> tuple[Donation, bool]:
     """Do as `start_donation`, and tell whether the donation is new."""
-    if campaign.state != CampaignState.OPEN:
+    if state_at(campaign, now) is not CampaignState.OPEN:
         raise CampaignNotOpen(f"“{campaign.title}” takes no gifts at the moment.")
     least, most = gift_bounds_minor(campaign)
     in_bounds = least <= wish.amount_minor <= most

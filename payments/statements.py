@@ -20,8 +20,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from campaigns.models import Campaign, Reference
+from core.cadence import Cadence, Rhythm
 from core.money import exponent, format_money, to_major
-from core.months import month_of
 from core.outbox import Mail, post_mail
 from core.words import direction_of, language_tag, words_of
 from payments.errors import NoGiftsThatYear
@@ -31,6 +31,7 @@ from payments.sums import GiftSums, read_sums
 
 # One statement each five minutes, however often the button is pressed.
 _PAUSE_SECONDS = 300
+_YEARS = Cadence(Rhythm.YEAR)
 _LTR = "\N{LEFT-TO-RIGHT MARK}"
 
 
@@ -173,7 +174,7 @@ def _lines(session: Session, donor: Donor) -> list[StatementLine]:
     sums = read_sums(session, [row.reference for row in rows])
     return [
         StatementLine(
-            year=month_of(row.paid_at, row.Campaign.zone).year,
+            year=_YEARS.span_holding(row.paid_at, row.Campaign.zone).first_day.year,
             paid_on=row.paid_at.astimezone(row.Campaign.zone).date(),
             campaign_title=row.Campaign.title,
             campaign_lang=language_tag(row.Campaign.locale),

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.cadence import Cadence, Rhythm, Span, checked_key
+from core.cadence import MONTHLY, Cadence, Rhythm, Span, checked_key
 from core.errors import Invalid
+from core.zones import load_zone
 
 MICROSECOND = timedelta(microseconds=1)
-MONTHLY = Cadence()
 FROM_THE_15TH = Cadence(day=15)
 FROM_THE_31ST = Cadence(day=31)
 QUARTERLY = Cadence(Rhythm.QUARTER)
@@ -129,3 +129,35 @@ def test_what_is_no_key_is_refused(text: str) -> None:
 def test_cadence_begins_on_a_day_of_the_calendar(day: int, month: int) -> None:
     with pytest.raises(Invalid):
         Cadence(Rhythm.YEAR, day, month)
+
+
+@pytest.mark.parametrize("name", ["Mars/Olympus", "", "../etc/passwd", "America", "\0"])
+def test_unknown_zone_is_refused(name: str) -> None:
+    with pytest.raises(Invalid):
+        load_zone(name)
+
+
+def test_may_in_new_york_begins_and_ends_at_four_utc() -> None:
+    zone, may = ZoneInfo("America/New_York"), MONTHLY.span_on(date(2021, 5, 1))
+    assert may.starts_at(zone) == datetime(2021, 5, 1, 4, tzinfo=UTC)
+    assert may.ends_at(zone) == datetime(2021, 6, 1, 4, tzinfo=UTC)
+
+
+def test_month_whose_midnight_comes_twice_begins_at_the_first() -> None:
+    # On 1 November 2026 clocks in Havana go from 00:59:59 back to 00:00.
+    zone, november = ZoneInfo("America/Havana"), MONTHLY.span_on(date(2026, 11, 1))
+    starts_at = november.starts_at(zone)
+    assert starts_at == datetime(2026, 11, 1, 4, tzinfo=UTC)
+    again = starts_at + timedelta(hours=1)
+    assert again.astimezone(zone).hour == 0
+    assert MONTHLY.span_holding(again, zone) == november
+
+
+def test_evening_that_comes_again_after_midnight_is_in_the_new_month() -> None:
+    # On 1 November 2009 clocks in St. John's went from 00:00:59 back to 23:01 of 31 October.
+    zone, november = ZoneInfo("America/St_Johns"), MONTHLY.span_on(date(2009, 11, 1))
+    starts_at = november.starts_at(zone)
+    again = starts_at + timedelta(minutes=30)
+    assert again.astimezone(zone).date().month == 10
+    assert MONTHLY.span_holding(again, zone) == november
+    assert MONTHLY.span_holding(starts_at - MICROSECOND, zone).key == "2009-10"

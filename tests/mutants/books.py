@@ -222,8 +222,8 @@ SEEDS = (
         "tiers of today on the months of then",
         "raising the goal in June makes May's goal look missed",
         "campaigns/progress.py",
-        "amounts = [tier.amount_minor for tier in stored.tiers]",
-        "amounts = [tier.amount_minor for tier in campaign.tiers]",
+        "        opening=opening_of(period),\n",
+        "        opening=Opening(tiers_minor=tuple(t.amount_minor for t in campaign.tiers)),\n",
         "tests/campaigns/test_progress.py tests/campaigns/test_periods.py",
     ),
     Seed(

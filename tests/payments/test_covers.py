@@ -14,9 +14,9 @@ from campaigns.audit import verify_ledger
 from campaigns.catalog import find_campaign
 from campaigns.expected import expected_minor
 from campaigns.models import Campaign, Period
+from core.cadence import MONTHLY
 from core.clock import MovableClock
 from core.errors import Invalid
-from core.months import month_of
 from payments import quarantine
 from payments.donating import Wish, list_donations, start_donation
 from payments.drift import find_drift
@@ -150,7 +150,7 @@ def test_expected_is_the_gift_without_its_cover(
     books.hear(checkout)
     clock.set(JUNE)
     zone = ZoneInfo("America/New_York")
-    month = month_of(clock.now(), zone)
+    month = MONTHLY.span_holding(clock.now(), zone)
     campaign = find_campaign(session, "support-us")
     still = partial(expected_minor, session, campaign.id)
     assert still(starts_at=month.starts_at(zone), ends_at=month.ends_at(zone)) == expected

@@ -11,8 +11,8 @@ from sqlalchemy.orm import Session
 from campaigns.audit import verify_ledger
 from campaigns.expected import expected_minor
 from campaigns.models import Campaign, LedgerEntry, Period
+from core.cadence import MONTHLY
 from core.clock import MovableClock
-from core.months import month_of
 from payments.errors import DonationNotKnownYet
 from payments.models import QuarantinedPayment, Subscription
 from tests.conftest import MakeCampaign
@@ -129,7 +129,7 @@ def test_foreign_subscription_is_quarantined(books: Books, session: Session) -> 
 def still_to_come(session: Session, clock: MovableClock) -> int:
     """Return what the month of the clock still expects."""
     session.rollback()
-    month = month_of(clock.now(), ZoneInfo("America/New_York"))
+    month = MONTHLY.span_holding(clock.now(), ZoneInfo("America/New_York"))
     zone = ZoneInfo("America/New_York")
     campaign = session.scalars(select(Campaign)).one()
     found = expected_minor(

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from campaigns import ledger, periods
-from core.months import Month
+from campaigns import ledger
+from core.cadence import Cadence
 from payments import books, inbox
 from payments.gateway import Dispute, Refund
 from payments.models import Donation, InboxState
@@ -21,7 +21,9 @@ Seed = Callable[[pytest.MonkeyPatch], None]
 
 
 def month_by_utc(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(periods, "month_of", lambda instant, _: Month(instant.year, instant.month))
+    patch.setattr(
+        Cadence, "span_holding", lambda cadence, instant, _: cadence.span_on(instant.date())
+    )
 
 
 def pending_refund_does_not_count(patch: pytest.MonkeyPatch) -> None:
