@@ -1,6 +1,7 @@
 """Sending a donor to pay: one session a donation, on Stripe's page or embedded in ours.
 
-Whoever calls commits what is written here; nothing waits for Stripe with a transaction open.
+Whoever calls has committed the donation and commits what is written here. Nothing waits for Stripe
+with a transaction open.
 """
 
 from __future__ import annotations
@@ -32,9 +33,10 @@ def open_checkout(
     Where there is one, Stripe is asked how it stands, and no second one is opened. A repeat sends
     the same request under the same key, and gets the same session.
     """
-    if donation.checkout_session_id is not None:
-        session.commit()
-        return gateway.checkout(donation.checkout_session_id)
+    checkout_id = donation.checkout_session_id
+    if checkout_id is not None:
+        session.rollback()
+        return gateway.checkout(checkout_id)
     if donation.state != DonationState.PENDING:
         return None
     donor = _known_customer(session, donation)
@@ -46,7 +48,7 @@ def open_checkout(
         customer_id=None if donor is None else donor.customer_id,
         embedded=embedded,
     )
-    session.commit()
+    session.rollback()  # what was read is read; a donation that is not committed is lost here
     try:
         checkout = gateway.create_checkout(wanted)
     except CustomerGone:

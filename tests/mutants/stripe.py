@@ -11,8 +11,8 @@ EVENTS = "payments/stripe_events.py"
 GATEWAY = "payments/gateway.py"
 INBOX = "payments/inbox.py"
 OBJECTS = "payments/stripe_objects.py"
-GIVE = "payments/give_routes.py"
 WEBHOOK = "payments/webhook_routes.py"
+CHECKOUT = "payments/stripe_checkout.py"
 SDK = "payments/stripe_gateway.py"
 SDK_TESTS = "tests/payments/test_stripe_gateway.py"
 WEBHOOK_TESTS = "tests/payments/test_webhook.py tests/payments/test_signatures.py"
@@ -300,7 +300,7 @@ SEEDS = (
     Seed(
         "donation written after Stripe hears of it",
         "killed between the two, a paid gift has no donation",
-        GIVE,
+        "payments/gate.py",
         "    session.commit()  # before Stripe hears of it: from here a crash loses nothing\n",
         "",
         DONATE_TESTS,
@@ -309,14 +309,14 @@ SEEDS = (
         "form key that does not gate",
         "a double click makes two donations",
         DONATING,
-        "form_key = hashlib.sha256(told.encode()).hexdigest()",
-        "form_key = secrets.token_hex(32)",
+        "return hashlib.sha256(told.encode()).hexdigest()",
+        "return secrets.token_hex(32)",
         DONATE_TESTS,
     ),
     Seed(
         "idempotency key of each call",
         "a lost answer makes a second session, and a donor who pays twice",
-        SDK,
+        CHECKOUT,
         'f"checkout-{request.donation_id}"',
         'f"checkout-{id(request)}"',
         SDK_TESTS,
@@ -332,10 +332,34 @@ SEEDS = (
     Seed(
         "payment that does not name its donation",
         "a refund or dispute can't be told whose it is",
-        SDK,
-        'params["payment_intent_data"] = {"metadata": metadata}',
-        'params["payment_intent_data"] = {}',
+        CHECKOUT,
+        'data: dict[str, Any] = {"metadata": metadata}',
+        "data: dict[str, Any] = {}",
         SDK_TESTS,
+    ),
+    Seed(
+        "cards that are offered to whoever types an address",
+        "a stranger sees the last digits of a donor's card, and can pay with it",
+        CHECKOUT,
+        '{"allow_redisplay_filters": ["unspecified"]}',
+        '{"allow_redisplay_filters": ["limited"]}',
+        SDK_TESTS,
+    ),
+    Seed(
+        "second session beside one that can be paid",
+        "a donor pays twice: in our page, and on Stripe's",
+        "payments/pay_routes.py",
+        "closed = close_checkout(gateway, checkout_id)",
+        "closed = gateway.checkout(checkout_id)",
+        "tests/payments/test_embedded.py",
+    ),
+    Seed(
+        "payment form for whoever has the address",
+        "a link that was passed on shows the donor's mail address",
+        "payments/pay_routes.py",
+        'return (browser.get(SENT) or {}).get("donation") == donation.id',
+        "return bool(donation.id)",
+        "tests/payments/test_embedded.py",
     ),
     Seed(
         "donors told apart by capitals",
