@@ -292,7 +292,7 @@ def test_other_addresses_go_through(ask: Ask, layer: Snapshots, inner: Inner, pa
     "path",
     [
         ADDRESS, f"{ADDRESS}/periods", "/embed/support-us", "/embed/v1.js", "/embed/v1.0a.js",
-        "/c/support-us.svg", "/c/support-us.png", "/oembed",
+        "/c/support-us.svg", "/c/support-us.png", "/c/support-us/closings.atom", "/oembed",
     ],
 )  # fmt: skip
 def test_faces_are_held(ask: Ask, inner: Inner, path: str) -> None:
