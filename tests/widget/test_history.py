@@ -15,6 +15,7 @@ from campaigns.ledger import Gift, Reduction, state_gift
 from campaigns.matching import Matching, set_matching
 from campaigns.models import Campaign, Period, ReferenceKind
 from campaigns.rolling import roll_campaign
+from core.cadence import Cadence, Rhythm
 from core.clock import MovableClock
 from tests.conftest import START, Give, MakeCampaign
 from tests.widget.conftest import Goalpost
@@ -193,6 +194,33 @@ def test_publishers_words_of_one_period_stand_on_its_page_alone(
     assert "A &lt;new&gt; press: Ours is from 1960." in text(client.get(PERIOD))
     assert "press" not in text(client.get("/c/support-us/2021-06"))
     assert campaign.id
+
+
+@pytest.mark.parametrize(
+    ("cadence", "key"),
+    [
+        (Cadence(Rhythm.QUARTER), "2021-Q2"),
+        (Cadence(Rhythm.YEAR), "2021"),
+        (Cadence(Rhythm.MONTH, 15), "2021-05-15"),
+    ],
+)
+def test_periods_of_any_cadence_have_their_pages(
+    client: FlaskClient, make_campaign: MakeCampaign, give: Give, clock: MovableClock,
+    cadence: Cadence, key: str,
+) -> None:  # fmt: skip
+    campaign = make_campaign(cadence=cadence)
+    give(campaign, 1_000, datetime(2020, 12, 30, tzinfo=UTC))
+    give(campaign, 2_000)
+    clock.set(datetime(2021, 5, 20, tzinfo=UTC))
+    give(campaign, 4_000)
+    assert text(client.get(f"/c/support-us/{key.lower()}")).count(f"support-us/{key}") >= 2
+    listed = client.get(API).json
+    assert listed
+    found = [period["key"] for period in listed["periods"]]
+    assert key not in found
+    assert found == sorted(found, reverse=True)
+    older = text(client.get(f"{LIST}?before={key}"))
+    assert f"/c/support-us/{found[0]}" in older
 
 
 @pytest.mark.parametrize("key", ["2021-07", "2021-04", "2021", "2021-05-01", "May", "2021-5"])
