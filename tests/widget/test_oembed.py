@@ -305,7 +305,7 @@ def test_page_tells_what_a_card_needs(
     assert card["og:title"] == "Support us"
     assert card["og:url"] == PAGE
     # Discourse shows no card without a description.
-    assert card["og:description"] == "520 $, MAY 2021"
-    assert card["og:image"] == f"{PAGE}.png"
-    assert (card["og:image:width"], card["og:image:height"]) == ("1200", "320")
+    assert card["og:description"] == "MAY 2021: 520 $ of 5,000 $, 10%"
+    assert card["og:image"] == f"{PAGE}/card.png"
+    assert (card["og:image:width"], card["og:image:height"]) == ("1200", "630")
     assert "520 $" in str(card["og:image:alt"])
