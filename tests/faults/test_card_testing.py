@@ -82,7 +82,8 @@ class Statements:
 
     @property
     def writes(self) -> list[str]:
-        return [each for each in self.said if not each.lstrip().startswith("SELECT")]
+        """Those that write, or lock for it; a plain BEGIN of SQLite's takes no lock."""
+        return [each for each in self.said if each != "BEGIN" and not each.startswith("SELECT")]
 
 
 @contextmanager
