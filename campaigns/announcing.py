@@ -13,10 +13,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select, text
-from sqlalchemy.orm import Session, selectinload
+from sqlalchemy import func, select, text
+from sqlalchemy.orm import Session, aliased, selectinload
 
-from campaigns.catalog import campaign_by_id
+from campaigns.catalog import campaign_by_id, campaigns_by_id
 from campaigns.labels import money_label, period_label
 from campaigns.matching import Matching, matching_of, shown_minor
 from campaigns.models import (
@@ -75,30 +75,64 @@ def announce_goals(session: Session, period_id: int, *, base_url: str, now: date
     return told
 
 
-def announce_closed(session: Session, rolled: Rolled, *, base_url: str, now: datetime) -> bool:
-    """Tell of a period that a roll closed; tell whether anybody is. The caller commits.
+def announce_closed(
+    session: Session, rolled: Sequence[Rolled], *, base_url: str, now: datetime
+) -> int:
+    """Tell of the periods that a roll closed, each once; return of how many. The caller commits.
 
-    A campaign that has ended for good goes on having months; those that raised nothing are no news.
+    Where nobody wants to know, that is one statement, however many were closed. A campaign that
+    has ended for good goes on having months; those that raised nothing are no news.
     """
-    if not is_wanted(session, Topic.MONTH):
-        return False
-    campaign = campaign_by_id(session, rolled.campaign_id)
-    period = session.scalars(
-        select(Period)
-        .where(Period.id == rolled.period_id)
-        .options(selectinload(Period.tiers))
-        .execution_options(populate_existing=True)
-    ).one()
-    if campaign.state == CampaignState.ARCHIVED and not period.raised_minor:
-        return False
-    earlier = session.scalars(
-        select(Period)
-        .where(Period.campaign_id == campaign.id, Period.starts_at < period.starts_at)
-        .order_by(Period.starts_at.desc())
-        .limit(1)
-    ).one_or_none()
-    notice = _closed(campaign, period, earlier, base_url=base_url)
-    return notify(session, notice, now=now) > 0
+    if not rolled or not is_wanted(session, Topic.MONTH):
+        return 0
+    ids = [closed.period_id for closed in rolled]
+    periods = {
+        period.id: period
+        for period in session.scalars(
+            select(Period)
+            .where(Period.id.in_(ids))
+            .options(selectinload(Period.tiers))
+            .execution_options(populate_existing=True)
+        )
+    }
+    campaigns = campaigns_by_id(session, {one.campaign_id for one in rolled})
+    earlier = _earlier(session, ids)
+    told = 0
+    for closed in rolled:
+        campaign, period = campaigns[closed.campaign_id], periods[closed.period_id]
+        if campaign.state == CampaignState.ARCHIVED and not period.raised_minor:
+            continue
+        notice = _closed(campaign, period, earlier.get(period.id), base_url=base_url)
+        told += notify(session, notice, now=now) > 0
+    return told
+
+
+def _earlier(session: Session, ids: Sequence[int]) -> dict[int, Period]:
+    """Return the period before each of these, of those that have one."""
+    following = aliased(Period)
+    latest = (
+        select(following.id, func.max(Period.starts_at).label("starts_at"))
+        .select_from(following)
+        .join(
+            Period,
+            (Period.campaign_id == following.campaign_id)
+            & (Period.starts_at < following.starts_at),
+        )
+        .where(following.id.in_(ids))
+        .group_by(following.id)
+        .subquery()
+    )
+    statement = (
+        select(following.id, Period)
+        .select_from(following)
+        .join(latest, latest.c.id == following.id)
+        .join(
+            Period,
+            (Period.campaign_id == following.campaign_id)
+            & (Period.starts_at == latest.c.starts_at),
+        )
+    )
+    return {row[0]: row[1] for row in session.execute(statement)}
 
 
 def raised_for(matching: Matching | None, sum_minor: int) -> int:
