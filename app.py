@@ -12,6 +12,7 @@ from whitenoise import WhiteNoise
 import ops.commands
 import ops.health
 import ops.models
+import ops.scheduler
 import payments.models
 import payments.routes
 import widget.demo
@@ -55,7 +56,7 @@ def create_app(
         RATELIMIT_STORAGE_URI=settings.ratelimit_storage_uri,
     )
     app.extensions[web.EXTENSION] = settings
-    app.extensions[clocks.EXTENSION] = clock or clocks.SystemClock()
+    app.extensions[clocks.EXTENSION] = clock or clocks.clock_of(settings.clock_file)
     database.init_app(app, settings)
     Alembic(app, metadatas=database.Base.metadata, run_mkdir=False)
     web.init_app(app)
@@ -65,6 +66,7 @@ def create_app(
     widget.demo.init_app(app)
     ops.health.init_app(app)
     ops.commands.init_app(app)
+    ops.scheduler.init_app(app)
     served = WhiteNoise(
         app.wsgi_app,
         root=f"{app.root_path}/static",

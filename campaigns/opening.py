@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import Table, delete, insert, select
 from sqlalchemy.orm import Session
 
 from campaigns.calendar import Bounds
@@ -88,7 +88,7 @@ def open_periods(session: Session, wanted: Sequence[Wanted]) -> None:
         for amount in begin[row.campaign_id].tiers_minor
     ]
     if tiers:
-        session.execute(insert(PeriodTier), tiers)
+        session.execute(insert(cast("Table", PeriodTier.__table__)), tiers)
     _forget_plans(session, {row.campaign_id: row.key for row in made})
     session.flush()
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Protocol
 
 from flask import current_app
@@ -48,14 +50,50 @@ class MovableClock:
         self._instant += step
 
 
+class DemoClock(SystemClock):
+    """The machine's clock, ahead by as many seconds as a file says: for watching months turn.
+
+    The file is the sandbox's, which moves its own clock by it. It is looked at once a second.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._ahead = timedelta(0)
+        self._due = 0.0
+
+    def now(self) -> datetime:
+        """Return the present instant, as far ahead as the file says; the true one without it."""
+        if time.monotonic() >= self._due:
+            self._due = time.monotonic() + 1
+            with suppress(OSError, ValueError, OverflowError):
+                self._ahead = timedelta(seconds=int(self._file.read_text(encoding="ascii")))
+        return super().now() + self._ahead
+
+
+def clock_of(file: Path | None) -> Clock:
+    """Return the machine's clock, or that of a demo which a file moves."""
+    return SystemClock() if file is None else DemoClock(file)
+
+
 def seconds_of(clock: Clock) -> Callable[[], float]:
     """Return what tells the time of `clock` in seconds since 1970.
 
     For where a datetime each time would be dear: to make one takes as long as to answer a reader.
     """
-    if isinstance(clock, SystemClock):
+    if type(clock) is SystemClock:
         return time.time
     return lambda: clock.now().timestamp()
+
+
+def stopwatch() -> Callable[[], int]:
+    """Return what tells how many milliseconds have passed since, however clocks are moved."""
+    begun = time.monotonic()
+    return lambda: round((time.monotonic() - begun) * 1000)
+
+
+def is_moved_on_purpose() -> bool:
+    """Tell whether the current application's clock is a demo's, which somebody moves."""
+    return isinstance(current_app.extensions[EXTENSION], DemoClock)
 
 
 def now() -> datetime:

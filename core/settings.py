@@ -163,9 +163,24 @@ class Settings(BaseSettings):
         description="How old, in seconds, the numbers may be that readers get without the books"
         " being asked; `0` asks them each time.",
     )
+    scheduler: Literal["apart", "inside"] = Field(
+        default="apart",
+        description="Where the jobs run: `apart` by `scheduler run`, `inside` the web process.",
+    )
+    scheduler_stop_seconds: float = Field(
+        default=20,
+        ge=0,
+        le=600,
+        description="For how long a scheduler that is stopped waits for its jobs to end.",
+    )
     demo: bool = Field(
         default=False,
         description="Serves the demo article at `/demo/article`.",
+    )
+    clock_file: Path | None = Field(
+        default=None,
+        description="A file with the seconds by which a demo's clock is ahead: the sandbox's, whose"
+        " page moves it.",
     )
     log_level: str = Field(
         default="INFO",
@@ -268,6 +283,8 @@ class Settings(BaseSettings):
             )
         if self.demo:
             problems.append("DEMO can't be on with a live key")
+        if self.clock_file:
+            problems.append("CLOCK_FILE is for a demo and can't go with a live key")
         return problems
 
     @property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from flask import Blueprint, Flask, Response, current_app, jsonify
 from sqlalchemy import inspect, text
@@ -18,7 +18,9 @@ from core.outbox import OutboxMail
 from core.sending import Sendable, read_unsent
 from core.web import settings
 from ops import lookout
-from ops.jobs import JOBS, last_runs
+from ops.jobs import JOBS
+from ops.models import JobRun
+from ops.runs import hangs_after, last_runs
 from ops.watch import LATE_TICK
 from payments.edge import current_limits
 from payments.guarding import read_standings
@@ -36,6 +38,8 @@ class Finding:
     ok: bool
     message: str
     needed: bool = False
+    # For whoever runs the site, and nobody else: what went wrong, in the words of the error.
+    detail: str = ""
 
 
 def init_app(app: Flask) -> None:
@@ -102,22 +106,27 @@ def _migrations(session: Session) -> Finding:
 
 def _jobs(session: Session, instant: datetime) -> Iterator[Finding]:
     runs = last_runs(session)
-    for name in JOBS:
-        run = runs.get(name)
-        if run is None:
-            yield Finding(
-                f"job {name}",
-                ok=False,
-                message="has never run: start `flask --app app scheduler run`",
-            )
-        elif run.error is not None:
-            yield Finding(f"job {name}", ok=False, message="failed the last time: see the log")
-        elif instant - run.started_at > max(LATE_TICK, 2 * JOBS[name][1]):
-            yield Finding(
-                f"job {name}", ok=False, message=f"is late: last begun {run.started_at:%F %T} UTC"
-            )
-        else:
-            yield Finding(f"job {name}", ok=True, message=f"last begun {run.started_at:%F %T} UTC")
+    for name, (_, every) in JOBS.items():
+        yield _job(f"job {name}", runs.get(name), every, instant)
+
+
+def _job(name: str, run: JobRun | None, every: timedelta, instant: datetime) -> Finding:
+    if run is None:
+        return Finding(
+            name, ok=False, message="has never run: start `flask --app app scheduler run`"
+        )
+    begun = f"{run.started_at:%F %T} UTC"
+    is_running = run.finished_at is None
+    if is_running and instant - run.started_at > hangs_after(every):
+        # Nobody can tell from here which of the two it is.
+        return Finding(name, ok=False, message=f"hangs, or was killed: begun {begun}, not ended")
+    told = f"last begun {begun}, " + ("is running" if is_running else f"took {run.took_ms or 0} ms")
+    if instant - run.started_at > max(LATE_TICK, 2 * every):
+        return Finding(name, ok=False, message=f"is late: {told}", detail=run.error or "")
+    if run.error is not None:
+        message = f"failed the last time: {told}; see the log"
+        return Finding(name, ok=False, message=message, detail=run.error)
+    return Finding(name, ok=True, message=told)
 
 
 def _inbox(session: Session, instant: datetime) -> Finding:

@@ -7,26 +7,28 @@ simply run again at its next tick.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
-from datetime import timedelta
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from functools import partial
 from types import MappingProxyType
 
 from flask import Flask
-from sqlalchemy import select, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from campaigns.announcing import announce_closed, announce_goals, unannounced_period_ids
 from campaigns.audit import verify_ledger
-from campaigns.rolling import Rolled, due_campaign_ids, roll_campaign
+from campaigns.rolling import Rolled, roll_due
 from core.calls import send_due_calls
-from core.clock import now
-from core.db import insert_if_absent
+from core.clock import now, stopwatch
+from core.db import in_transaction
 from core.outbox import send_due
 from core.smtp import smtp_server
 from core.web import settings
 from core.webhooks import client_of
+from ops.leaps import clock_is_believed
 from ops.models import JobRun
+from ops.runs import begin_run, claim_run, end_run
 from ops.watch import note_return, tell_drift, tell_inbox, tell_return
 from payments.edge import current_gateway, current_limits, open_session
 from payments.guarding import watch
@@ -40,23 +42,48 @@ log = logging.getLogger("goalpost.jobs")
 AUDIT_EVERY = timedelta(hours=24)
 # Each turn is a short transaction; what is left waits for the next tick.
 MOST_TURNS = 50
+MOST_BATCHES = 40
+# A batch that closed more is one line in the log.
+MOST_LINES = 20
 
 
-def roll() -> list[Rolled]:
-    """Close every period that has ended and open the next, each campaign in its own transaction."""
-    with open_session() as session:
-        due = due_campaign_ids(session, now=now())
+def roll(told: Callable[[Sequence[Rolled]], None] | None = None) -> list[Rolled]:
+    """Close every period that has ended and open the next; return what was closed.
+
+    In batches, each with its notices in a transaction of its own, of which `told` hears when it is
+    committed. What is left after so many batches waits for the next tick.
+    """
     rolled: list[Rolled] = []
-    for campaign_id in due:
-        with open_session() as session:
-            closed = roll_campaign(session, campaign_id, now=now())
-            for period in closed:
-                announce_closed(session, period, base_url=settings().base_url, now=now())
-            session.commit()
-        for period in closed:
-            log.info("closed %s %s at %s minor", period.slug, period.key, period.as_closed_minor)
+    for _ in range(MOST_BATCHES):
+        closed = in_transaction(open_session, _roll_batch)
+        if not closed:
+            break
         rolled += closed
+        if told:
+            told(closed)
+        if len(closed) <= MOST_LINES:
+            for period in closed:
+                log.info(
+                    "closed %s %s at %s minor", period.slug, period.key, period.as_closed_minor
+                )
+        else:
+            log.info("closed %s periods, %s so far", len(closed), len(rolled))
     return rolled
+
+
+def _roll_batch(session: Session) -> list[Rolled]:
+    instant = now()
+    closed = roll_due(session, now=instant)
+    announce_closed(session, closed, base_url=settings().base_url, now=instant)
+    return closed
+
+
+def roll_when_sure() -> list[Rolled]:
+    """Roll, unless the clock has just leapt ahead: see `ops.leaps`."""
+    with open_session() as session:
+        is_sure = clock_is_believed(session, now=now())
+        session.commit()
+    return roll() if is_sure else []
 
 
 def work_inbox() -> int:
@@ -143,12 +170,13 @@ def audit() -> None:
     """Hold all totals against the ledger, once a day; log and tell every difference."""
     with open_session() as session:
         last = session.get(JobRun, "audit-done")
-        if last is not None and last.started_at > now() - AUDIT_EVERY:
+        # One that lies ahead was written by a clock that was wrong.
+        if last is not None and now() - AUDIT_EVERY < last.started_at <= now():
             return
         found = verify_ledger(session)
         differences = [str(difference) for difference in found.differences]
         tell_drift(session, differences, books="ours", now=now())
-        _write_start(session, "audit-done")
+        begin_run(session, "audit-done", now=now())
         session.commit()
     for difference in found.differences:
         log.error("the books differ: %s", difference)
@@ -156,7 +184,7 @@ def audit() -> None:
 
 JOBS: Mapping[str, tuple[Callable[[], object], timedelta]] = MappingProxyType(
     {
-        "roll": (roll, timedelta(seconds=10)),
+        "roll": (roll_when_sure, timedelta(seconds=10)),
         "inbox": (work_inbox, timedelta(seconds=2)),
         "notices": (tell, timedelta(seconds=10)),
         "mail": (send_mail, timedelta(seconds=5)),
@@ -181,41 +209,42 @@ def note_start(app: Flask) -> None:
 
 
 def run_job(app: Flask, name: str) -> None:
-    """Run one job and write down when it ran and how it ended. Never raises."""
-    job, _ = JOBS[name]
+    """Run one job and write down when it ran, for how long and how it ended. Never raises."""
     with app.app_context():
-        try:
-            with open_session() as session:
-                _write_start(session, name)
-                session.commit()
-            job()
-        except Exception as error:
-            log.exception("job %s failed", name)
-            _write_end(name, f"{type(error).__name__}: {error}")
-        else:
-            _write_end(name, None)
+        begun_at = now()
+        if _write(name, lambda session: begin_run(session, name, now=begun_at)):
+            _run(name, begun_at)
 
 
-def _write_start(session: Session, name: str) -> None:
-    insert_if_absent(session, JobRun, {"name": name, "started_at": now()}, unique=("name",))
-    session.execute(
-        update(JobRun).where(JobRun.name == name).values(started_at=now(), finished_at=None)
-    )
+def tick(app: Flask, name: str) -> None:
+    """Run one job, unless another scheduler is at it or has just been. Never raises."""
+    with app.app_context():
+        begun_at = now()
+        every = JOBS[name][1]
+        if _write(name, lambda session: claim_run(session, name, every=every, now=begun_at)):
+            _run(name, begun_at)
 
 
-def _write_end(name: str, error: str | None) -> None:
+def _run(name: str, begun_at: datetime) -> None:
+    job, _ = JOBS[name]
+    took_ms = stopwatch()
+    error = None
     try:
-        with open_session() as session:
-            session.execute(
-                update(JobRun)
-                .where(JobRun.name == name)
-                .values(finished_at=now(), error=error[:500] if error else None)
-            )
-            session.commit()
+        job()
+    except Exception as failure:
+        log.exception("job %s failed", name)
+        error = f"{type(failure).__name__}: {failure}"
+    end = partial(end_run, name=name, begun_at=begun_at, took_ms=took_ms(), error=error, now=now())
+    _write(name, end)
+
+
+def _write(name: str, write: Callable[[Session], bool | None]) -> bool:
+    """Write about a run in a transaction of its own; tell whether that was done, and not in vain.
+
+    Where the database does not answer there is nothing to run on: the next tick looks again.
+    """
+    try:
+        return in_transaction(open_session, write) is not False
     except Exception:
-        log.exception("the end of job %s could not be written down", name)
-
-
-def last_runs(session: Session) -> dict[str, JobRun]:
-    """Return the last run of each job that has run, by name."""
-    return {run.name: run for run in session.scalars(select(JobRun))}
+        log.exception("job %s could not be written down", name)
+        return False

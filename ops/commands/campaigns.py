@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import click
 from flask.cli import AppGroup
 
 from campaigns.catalog import (
     CampaignChanges,
     NewCampaign,
+    campaigns_by_id,
     change_campaign,
     create_campaign,
     find_campaign,
@@ -20,7 +23,7 @@ from campaigns.look import FREQUENCIES, Frequency, Shown, Suggestion
 from campaigns.matching import NO_MATCHING, Matching, matching_of
 from campaigns.models import Campaign, CampaignState
 from campaigns.progress import read_progress
-from campaigns.rolling import due_campaign_ids, roll_campaign
+from campaigns.rolling import Rolled, due_campaign_ids, roll_due
 from campaigns.story import MOST_STORY_CHARACTERS
 from campaigns.timing import Run
 from core.cadence import Cadence, Rhythm
@@ -318,20 +321,27 @@ def _standing(campaign: Campaign) -> tuple[str, str]:
 def roll(*, dry_run: bool) -> None:
     """Close every period that has ended and open the next one."""
     if dry_run:
-        rolled = [
-            period
-            for campaign_id in due_campaign_ids(db.session, now=now())
-            for period in roll_campaign(db.session, campaign_id, now=now())
-        ]
+        rolled: list[Rolled] = []
+        while closed := roll_due(db.session, now=now()):
+            rolled += closed
         db.session.rollback()
+        _tell_rolled(rolled, verb="Would close")
     else:
-        rolled = jobs.roll()
-    verb = "Would close" if dry_run else "Closed"
-    for period in rolled:
-        label = money_label(
-            find_campaign(db.session, period.slug, drafts=True), period.as_closed_minor
-        )
-        following = f"next is {period.opened_key}" if period.opened_key else "none follows"
-        click.echo(f"{verb} {period.slug} {period.key} at {label}; {following}.")
+        # One line for each as its batch is committed: with thousands, that is the progress.
+        rolled = jobs.roll(told=_tell_rolled)
+        if len(rolled) > jobs.MOST_LINES:
+            click.echo(f"Closed {len(rolled)} periods.")
+        if due_campaign_ids(db.session, now=now()):
+            click.echo("There are more: run it again, or leave them to the scheduler.")
     if not rolled:
         click.echo("Nothing to roll.")
+
+
+def _tell_rolled(rolled: Sequence[Rolled], *, verb: str = "Closed") -> None:
+    campaigns = campaigns_by_id(db.session, {period.campaign_id for period in rolled})
+    # The roll goes on in transactions of its own, and on SQLite one that is open stops them.
+    db.session.rollback()
+    for period in rolled:
+        label = money_label(campaigns[period.campaign_id], period.as_closed_minor)
+        following = f"next is {period.opened_key}" if period.opened_key else "none follows"
+        click.echo(f"{verb} {period.slug} {period.key} at {label}; {following}.")

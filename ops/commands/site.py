@@ -45,6 +45,8 @@ def doctor() -> None:
     findings = list(examine())
     for finding in findings:
         click.echo(f"{'ok' if finding.ok else '!!'} {finding.name:<12} {finding.message}")
+        if finding.detail:
+            click.echo(f"{'':15} {finding.detail}")
     if all(finding.ok for finding in findings if finding.needed):
         audit = verify_ledger(db.session)
         right = not audit.differences

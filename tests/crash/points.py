@@ -94,7 +94,7 @@ def install(fuse: Fuse) -> None:
     _after(inbox, "apply_facts", fuse, "applied, not marked")
     _after(inbox, "_apply", fuse, "applied and marked, not committed")
     _after(inbox, "_apply", fuse, _APPLIED)
-    _after(ops.jobs, "roll_campaign", fuse, "rolled, not committed")
+    _after(ops.jobs, "roll_due", fuse, "rolled, not committed")
     _before(reconcile, "_move_cursor", fuse, "reconciled, cursor not moved")
     _after(reconcile, "_move_cursor", fuse, "cursor moved, not committed")
     event.listen(Session, "before_commit", lambda _: fuse.passed("before any commit"))

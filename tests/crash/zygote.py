@@ -15,7 +15,7 @@ import threading
 import time
 import traceback
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from typing import Any
 from flask import Flask
 
 from app import create_app
-from core.clock import SystemClock
+from core.clock import DemoClock, SystemClock
 from core.db import db
 from core.settings import Settings
 from payments import stripe_events
@@ -35,15 +35,16 @@ from tests.crash.books import SLUG
 YEARS_SECONDS = 100 * 366 * 86_400
 
 
-class AheadClock(SystemClock):
-    """The machine's clock, ahead by as many seconds as a file says."""
+class AheadClock(DemoClock):
+    """A demo's clock, which is looked at each time: as far ahead as Stripe's was moved."""
 
     def __init__(self, file: Path) -> None:
-        self._file = file
+        super().__init__(file)
+        self._ahead_file = file
 
-    def now(self) -> Any:
-        """Return the present instant, as far ahead as Stripe's clock was moved."""
-        return super().now() + timedelta(seconds=int(self._file.read_text()))
+    def now(self) -> datetime:
+        """Return the present instant, as far ahead as the file says."""
+        return SystemClock().now() + timedelta(seconds=int(self._ahead_file.read_text()))
 
 
 def main() -> None:

@@ -13,8 +13,9 @@ from sqlalchemy.orm import Session
 from campaigns.announcing import announce_closed, announce_goals, unannounced_period_ids
 from campaigns.catalog import publish_campaign
 from campaigns.ledger import Gift, Reduction, state_gift
+from campaigns.ledger_models import ReferenceKind
 from campaigns.matching import Matching, set_matching
-from campaigns.models import UNANNOUNCED, AnnouncedTier, Period, ReferenceKind
+from campaigns.models import UNANNOUNCED, AnnouncedTier, Period
 from campaigns.rolling import roll_campaign
 from core.clock import MovableClock
 from ops import jobs
@@ -208,7 +209,8 @@ def test_a_month_is_told_with_its_report_when_it_is_closed(
         "http://localhost:8000/c/support-us"
     )
     clock.advance(timedelta(days=31))
-    jobs.run_job(app, "roll")
+    with app.app_context():
+        jobs.roll()
     june = told(session)[1]
     assert "Before, MAY 2021: 3,000 $, 2,000 $ less now." in str(june["text"])
     assert "Goals reached: none." in str(june["text"])
@@ -234,7 +236,7 @@ def test_a_roll_that_is_taken_back_tells_nothing(
     campaign = make_campaign()
     later = clock.now() + timedelta(days=31)
     (rolled,) = roll_campaign(session, campaign.id, now=later)
-    assert announce_closed(session, rolled, base_url=BASE_URL, now=later)
+    assert announce_closed(session, [rolled], base_url=BASE_URL, now=later)
     session.rollback()
     assert told(session) == []
 
