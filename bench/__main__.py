@@ -22,6 +22,8 @@ from bench.paper import PARTS, Results, machine, table, write_paper
 from bench.picture import draw
 from bench.reading import Reading, measure_reading
 from bench.reading_paper import draw_reading, reading_tables
+from bench.rolling import measure_rolling
+from bench.rolling_paper import rolling_tables
 from bench.servers import versions
 from bench.sites import KINDS, open_sites
 
@@ -60,6 +62,10 @@ def main(arguments: list[str] | None = None) -> int:
         is_whole = is_whole and set(kinds) == set(KINDS)
         figures["books"] = table(results)
         pictures["performance.svg"] = draw(results.growth)
+    if "rolling" in parts:
+        count = 1_000 if asked.quick else 10_000
+        figures["rolling"] = _measure_rolling(kinds, count, rounds=rounds, step=step)
+        is_whole = is_whole and set(kinds) == set(KINDS)
     print("\n\n".join(figures.values()))
     if is_whole:
         for part, text in figures.items():
@@ -98,6 +104,17 @@ def _measure(
             rates += measure_events(site, threads=THREADS, rounds=rounds, events=events, step=step)
             growth += measure_growth(make, sizes, rounds=rounds, step=step)
     return Results(growth, rates, machine(databases), rounds)
+
+
+def _measure_rolling(
+    kinds: list[str], campaigns: int, *, rounds: int, step: Callable[[str], None]
+) -> str:
+    rolled = []
+    for kind in kinds:
+        with open_sites(kind) as make:
+            rolled.append(measure_rolling(make, campaigns, rounds=rounds, step=step))
+    load = f"load average {os.getloadavg()[1]:.0f}"
+    return rolling_tables(rolled, machine([*(one.database for one in rolled), load]), rounds=rounds)
 
 
 def _parser() -> argparse.ArgumentParser:

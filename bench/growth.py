@@ -14,7 +14,7 @@ from bench.rounds import seconds_of
 from bench.sites import NOW, SLUG, Site
 from campaigns.catalog import find_campaign
 from campaigns.ledger import Gift, state_gift
-from campaigns.models import ReferenceKind
+from campaigns.ledger_models import ReferenceKind
 from campaigns.progress import read_progress
 
 READS, POSTS, SUMS = 20, 10, 1

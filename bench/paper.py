@@ -15,7 +15,7 @@ from bench.growth import Measured
 from bench.rounds import median_ratio
 
 NAMES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
-PARTS = ("reading", "books")
+PARTS = ("reading", "books", "rolling")
 _PLACE = r"(<!-- bench {} -->\n).*?(<!-- /bench {} -->)"
 
 

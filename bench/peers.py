@@ -15,7 +15,8 @@ from flask import Flask, Response, jsonify
 from sqlalchemy import create_engine, func, select
 from sqlalchemy.orm import Session
 
-from campaigns.models import Campaign, LedgerEntry, Period
+from campaigns.ledger_models import LedgerEntry
+from campaigns.models import Campaign, Period
 from widget.asking import Application
 
 ANSWER = "BENCH_ANSWER"
