@@ -14,7 +14,8 @@ from sqlalchemy.orm import Session
 
 from campaigns.catalog import find_campaign
 from campaigns.labels import money_label
-from campaigns.models import Campaign, EntryKind, LedgerEntry, Period, Reference, ReferenceKind
+from campaigns.ledger_models import EntryKind, LedgerEntry, Reference, ReferenceKind
+from campaigns.models import Campaign, Period
 from core.words import Words, words_of
 
 MOST_LISTED = 1000

@@ -9,7 +9,8 @@ from typing import Any
 from sqlalchemy import Select, case, func, select
 from sqlalchemy.orm import Session, aliased
 
-from campaigns.models import Campaign, EntryKind, LedgerEntry, Period, PeriodDonor, Reference
+from campaigns.ledger_models import EntryKind, LedgerEntry, PeriodDonor, Reference
+from campaigns.models import Campaign, Period
 
 _OF_GIFTS = LedgerEntry.kind == EntryKind.GIFT
 _OF_COVERS = LedgerEntry.kind == EntryKind.COVER

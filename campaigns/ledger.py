@@ -22,15 +22,8 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from campaigns.errors import LedgerConflict, StaleFacts
-from campaigns.models import (
-    Campaign,
-    EntryKind,
-    LedgerEntry,
-    Period,
-    PeriodDonor,
-    Reference,
-    ReferenceKind,
-)
+from campaigns.ledger_models import EntryKind, LedgerEntry, PeriodDonor, Reference, ReferenceKind
+from campaigns.models import Campaign, Period
 from campaigns.periods import get_or_create_period
 from core.db import insert_if_absent
 from core.money import MOST_MINOR

@@ -9,7 +9,8 @@ from datetime import datetime
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session, aliased
 
-from campaigns.models import Period, PublicName, Reference
+from campaigns.ledger_models import PublicName, Reference
+from campaigns.models import Period
 from core.db import insert_if_absent
 
 MOST_RECENT = 3

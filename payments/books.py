@@ -19,7 +19,8 @@ from sqlalchemy.orm import Session
 
 from campaigns.errors import StaleFacts
 from campaigns.ledger import Gift, Reduction, gift_versions, state_gift
-from campaigns.models import Campaign, ReferenceKind
+from campaigns.ledger_models import ReferenceKind
+from campaigns.models import Campaign
 from campaigns.recent import name_gift
 from core.db import OpenSession, in_transaction, insert_if_absent
 from payments import gateway, quarantine, recurring

@@ -16,7 +16,8 @@ from sqlalchemy.orm import Session
 from campaigns.calendar import state_at
 from campaigns.catalog import find_campaign
 from campaigns.ledger import Gift, state_gift
-from campaigns.models import Campaign, CampaignState, Period, Reference, ReferenceKind
+from campaigns.ledger_models import Reference, ReferenceKind
+from campaigns.models import Campaign, CampaignState, Period
 from core.db import insert_if_absent
 from core.errors import Invalid
 from core.money import MOST_CHARGE_MINOR, MOST_MINOR, least_charge_minor

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from campaigns.ledger import cover_left_minor, shares_minor
-from campaigns.models import Reference, ReferenceKind
+from campaigns.ledger_models import Reference, ReferenceKind
 from core.db import OpenSession, in_transaction
 from payments.facts import PaymentFacts, gather_for_payment
 from payments.gateway import Gateway

@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, TextClause, delete, or_, select, text, update
 from sqlalchemy.orm import Session
 
-from campaigns.models import PublicName, Reference
+from campaigns.ledger_models import PublicName, Reference
 from core.calls import OutboxCall
 from core.outbox import OutboxMail, forget_old, forget_recipient
 from core.sending import forget_before

@@ -19,7 +19,8 @@ from babel.numbers import format_decimal
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from campaigns.models import Campaign, Reference
+from campaigns.ledger_models import Reference
+from campaigns.models import Campaign
 from core.cadence import Cadence, Rhythm
 from core.money import exponent, format_money, to_major
 from core.outbox import Mail, post_mail

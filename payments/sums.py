@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from campaigns.models import Reference, ReferenceKind
+from campaigns.ledger_models import Reference, ReferenceKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,8 +17,9 @@ from campaigns.catalog import CampaignChanges, change_campaign
 from campaigns.face import read_all_faces, read_face
 from campaigns.history import Reader, read_chapter, read_closings, read_history
 from campaigns.ledger import Gift, Reduction, state_gift
+from campaigns.ledger_models import ReferenceKind
 from campaigns.look import Shown
-from campaigns.models import Campaign, ReferenceKind
+from campaigns.models import Campaign
 from campaigns.progress import read_progress
 from campaigns.rolling import due_campaign_ids, roll_campaign
 from core.calls import due_call_ids

@@ -12,8 +12,9 @@ from campaigns.adjustments import Reason
 from campaigns.errors import CampaignNotFound, PeriodNotFound
 from campaigns.history import Chapter, PastPeriod, Reader, read_chapter, read_closings, read_history
 from campaigns.ledger import Gift, Reduction, state_gift
+from campaigns.ledger_models import ReferenceKind
 from campaigns.matching import Matching, set_matching
-from campaigns.models import Campaign, Period, ReferenceKind
+from campaigns.models import Campaign, Period
 from campaigns.rolling import roll_campaign
 from core.clock import MovableClock
 from tests.conftest import START, Give, MakeCampaign

@@ -12,7 +12,8 @@ from sqlalchemy.orm import Session
 from campaigns.audit import verify_ledger
 from campaigns.errors import LedgerConflict
 from campaigns.ledger import Gift, Reduction, state_gift
-from campaigns.models import Campaign, LedgerEntry, Period, PeriodDonor, Reference, ReferenceKind
+from campaigns.ledger_models import LedgerEntry, PeriodDonor, Reference, ReferenceKind
+from campaigns.models import Campaign, Period
 from campaigns.periods import current_period
 
 PAID_AT = datetime(2021, 5, 10, 12, tzinfo=UTC)

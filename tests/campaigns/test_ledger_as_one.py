@@ -12,7 +12,8 @@ from sqlalchemy.orm import Session
 from campaigns.audit import verify_ledger
 from campaigns.catalog import find_campaign
 from campaigns.ledger import Gift, state_gift
-from campaigns.models import LedgerEntry, Period, PeriodDonor, Reference, ReferenceKind
+from campaigns.ledger_models import LedgerEntry, PeriodDonor, Reference, ReferenceKind
+from campaigns.models import Period
 from core.db import db
 from tests.conftest import MakeCampaign
 

@@ -13,7 +13,8 @@ from sqlalchemy.orm import Session
 from campaigns.adjustments import list_adjustments
 from campaigns.audit import verify_ledger
 from campaigns.ledger import Gift, Reduction, cover_left_minor, state_gift
-from campaigns.models import Campaign, LedgerEntry, Period, Reference, ReferenceKind
+from campaigns.ledger_models import LedgerEntry, Reference, ReferenceKind
+from campaigns.models import Campaign, Period
 from campaigns.rolling import roll_campaign
 
 PAID_AT = datetime(2021, 5, 10, 12, tzinfo=UTC)

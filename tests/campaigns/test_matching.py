@@ -17,8 +17,9 @@ from campaigns.catalog import CampaignChanges, change_campaign
 from campaigns.errors import InvalidCampaign
 from campaigns.history import PastPeriod, read_history
 from campaigns.ledger import Gift, Reduction, state_gift
+from campaigns.ledger_models import LedgerEntry, ReferenceKind
 from campaigns.matching import NO_MATCHING, Matching, checked_matching, matching_of, shown_minor
-from campaigns.models import Campaign, LedgerEntry, Period, ReferenceKind
+from campaigns.models import Campaign, Period
 from campaigns.periods import get_or_create_period
 from campaigns.progress import Progress, read_progress
 from campaigns.rolling import roll_campaign

@@ -13,7 +13,8 @@ from sqlalchemy.orm import Session
 
 from campaigns.audit import verify_ledger
 from campaigns.catalog import NewCampaign, create_campaign
-from campaigns.models import LedgerEntry, Period, Reference
+from campaigns.ledger_models import LedgerEntry, Reference
+from campaigns.models import Period
 from core.clock import SystemClock
 from core.db import engine_options, prepare_engine
 from core.settings import Settings

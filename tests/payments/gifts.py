@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from campaigns.ledger import Gift, Reduction, state_gift
-from campaigns.models import Campaign, ReferenceKind
+from campaigns.ledger_models import ReferenceKind
+from campaigns.models import Campaign
 from core.clock import MovableClock
 from payments.donating import known_donor, new_donation_id
 from payments.models import Donation, DonationState

@@ -12,7 +12,8 @@ from flask.testing import FlaskClient
 from sqlalchemy import event, select
 from sqlalchemy.orm import Session
 
-from campaigns.models import Campaign, LedgerEntry, Period
+from campaigns.ledger_models import LedgerEntry
+from campaigns.models import Campaign, Period
 from core.clock import MovableClock
 from core.db import db
 from core.settings import Settings

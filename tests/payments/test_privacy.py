@@ -13,7 +13,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from campaigns.audit import verify_ledger
-from campaigns.models import Campaign, Period, PublicName
+from campaigns.ledger_models import PublicName
+from campaigns.models import Campaign, Period
 from core.clock import MovableClock
 from core.outbox import Mail, OutboxMail, post_mail, retry_failed
 from payments.errors import DonorNotFound, NotErasableYet

@@ -6,7 +6,8 @@ import pytest
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from campaigns.models import Campaign, LedgerEntry, Period, Reference
+from campaigns.ledger_models import LedgerEntry, Reference
+from campaigns.models import Campaign, Period
 from core.clock import MovableClock
 from payments.drift import Drift, find_drift
 from payments.errors import GatewayUnavailable

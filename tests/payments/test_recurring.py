@@ -10,7 +10,8 @@ from sqlalchemy.orm import Session
 
 from campaigns.audit import verify_ledger
 from campaigns.expected import expected_minor
-from campaigns.models import Campaign, LedgerEntry, Period
+from campaigns.ledger_models import LedgerEntry
+from campaigns.models import Campaign, Period
 from core.cadence import MONTHLY
 from core.clock import MovableClock
 from payments.errors import DonationNotKnownYet

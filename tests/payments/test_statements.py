@@ -10,7 +10,8 @@ from flask.testing import FlaskClient
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from campaigns.models import Campaign, LedgerEntry
+from campaigns.ledger_models import LedgerEntry
+from campaigns.models import Campaign
 from core.clock import MovableClock
 from core.outbox import OutboxMail
 from core.settings import Settings

@@ -8,7 +8,8 @@ from flask.testing import FlaskClient
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from campaigns.models import Campaign, CampaignState, LedgerEntry, ReferenceKind
+from campaigns.ledger_models import LedgerEntry, ReferenceKind
+from campaigns.models import Campaign, CampaignState
 from core.clock import MovableClock
 from core.db import Base
 from payments.models import Donation

@@ -12,7 +12,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from campaigns.audit import verify_ledger
-from campaigns.models import Campaign, LedgerEntry, Period
+from campaigns.ledger_models import LedgerEntry
+from campaigns.models import Campaign, Period
 from core.clock import MovableClock
 from ops import jobs
 from payments import webhook_routes

@@ -10,7 +10,8 @@ from typing import Any
 from sqlalchemy import Row, select
 from sqlalchemy.orm import Session
 
-from campaigns.models import Campaign, LedgerEntry, Period, Reference
+from campaigns.ledger_models import LedgerEntry, Reference
+from campaigns.models import Campaign, Period
 from tests.properties.oracle import Books, Month
 
 

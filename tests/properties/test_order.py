@@ -15,7 +15,8 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from campaigns.catalog import NewCampaign, create_campaign
 from campaigns.ledger import Gift, Reduction, state_gift
-from campaigns.models import Campaign, ReferenceKind
+from campaigns.ledger_models import ReferenceKind
+from campaigns.models import Campaign
 from core.db import engine_options, prepare_engine
 from tests.conftest import make_settings
 from tests.properties.conftest import OpenDatabase

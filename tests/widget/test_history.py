@@ -12,8 +12,9 @@ from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
 from campaigns.ledger import Gift, Reduction, state_gift
+from campaigns.ledger_models import ReferenceKind
 from campaigns.matching import Matching, set_matching
-from campaigns.models import Campaign, Period, ReferenceKind
+from campaigns.models import Campaign, Period
 from campaigns.rolling import roll_campaign
 from core.cadence import Cadence, Rhythm
 from core.clock import MovableClock

@@ -1,0 +1,156 @@
+"""The tables of the ledger: what moves money, and the entries that it posted.
+
+Every amount is in minor units of the campaign's currency (see `core.money`); every time is an
+aware UTC instant. Ids are given by the database.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from core.db import Base
+
+ReferenceName = Annotated[str, mapped_column(String(255))]
+
+
+class ReferenceKind(StrEnum):
+    """What a reference of the ledger is: a gift, or something that takes from one."""
+
+    PAYMENT = "payment"  # pi_…
+    OFFLINE = "offline"  # offline:<donation id>
+    REFUND = "refund"  # re_…
+    DISPUTE = "dispute"  # dp_…
+
+    @property
+    def is_gift(self) -> bool:
+        """Whether money comes in by it."""
+        return self in {ReferenceKind.PAYMENT, ReferenceKind.OFFLINE}
+
+
+class EntryKind(StrEnum):
+    """What an entry of the ledger adds to. Stored by value."""
+
+    GIFT = "gift"  # the bar
+    COVER = "cover"  # what donors added to cover the fees; no bar shows it
+
+
+class Reference(Base):
+    """One thing that moves money (payment, offline gift, refund or dispute), as it stands.
+
+    `stated_minor` is the effect that its source says it has: over zero for a gift, under zero
+    for what takes from one. `posted_minor` is the sum of its entries. The two differ only where
+    refunds and disputes together would take more than the gift. What they ask for beyond it is
+    taken from the cover, which stands on the gift's reference beside it.
+    """
+
+    __tablename__ = "ledger_references"
+    __table_args__ = (
+        UniqueConstraint("name"),
+        CheckConstraint("kind IN ('payment', 'offline', 'refund', 'dispute')", name="kind"),
+        CheckConstraint(
+            "(kind IN ('payment', 'offline')) = (gift_id IS NULL)", name="gift_or_of_a_gift"
+        ),
+        CheckConstraint(
+            "CASE WHEN gift_id IS NULL THEN stated_minor >= 0 AND posted_minor >= 0"
+            " ELSE stated_minor <= 0 AND posted_minor <= 0 END",
+            name="sign",
+        ),
+        Index("ix_ledger_references_gift_id", "gift_id"),
+        # A month's latest gifts.
+        Index("ix_ledger_references_period_id_paid_at", "period_id", "paid_at"),
+        {"sqlite_strict": True},
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[ReferenceName]
+    kind: Mapped[str] = mapped_column(String(16))
+    # The gift that a refund or dispute takes from; null for a gift itself.
+    gift_id: Mapped[int | None] = mapped_column(ForeignKey("ledger_references.id"))
+    period_id: Mapped[int] = mapped_column(ForeignKey("periods.id"))
+    # When the gift was paid.
+    paid_at: Mapped[datetime]
+    # Whoever gave, opaque (see PeriodDonor); a gift without a known donor is its own.
+    donor_key: Mapped[str] = mapped_column(String(255))
+    stated_minor: Mapped[int] = mapped_column(default=0)
+    posted_minor: Mapped[int] = mapped_column(default=0)
+    # Of a gift: what its donor added to cover the fees, as stated and as posted.
+    cover_stated_minor: Mapped[int] = mapped_column(default=0, server_default="0")
+    cover_posted_minor: Mapped[int] = mapped_column(default=0, server_default="0")
+    entry_count: Mapped[int] = mapped_column(default=0)
+    # Of a gift: how often it was stated. Tells whoever read it before asking Stripe whether
+    # somebody who asked later was quicker.
+    version: Mapped[int] = mapped_column(default=0)
+
+
+class LedgerEntry(Base):
+    """A line of the ledger. Append-only: a trigger refuses UPDATE and DELETE."""
+
+    __tablename__ = "ledger_entries"
+    __table_args__ = (
+        # Two writers that read the same standing of a reference can't both post.
+        UniqueConstraint("reference_id", "sequence"),
+        CheckConstraint("amount_minor <> 0", name="amount_not_zero"),
+        Index("ix_ledger_entries_period_id", "period_id"),
+        # Why a closed month raised something else than was announced: few entries among many.
+        Index(
+            "ix_ledger_entries_period_id_after_close",
+            "period_id",
+            sqlite_where=text("after_close = 1"),
+            postgresql_where=text("after_close"),
+        ),
+        {"sqlite_strict": True},
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    reference_id: Mapped[int] = mapped_column(ForeignKey("ledger_references.id"))
+    # 1 for the reference's first entry, and so on without a gap.
+    sequence: Mapped[int]
+    period_id: Mapped[int] = mapped_column(ForeignKey("periods.id"))
+    # Signed: what the entry adds to its period.
+    amount_minor: Mapped[int]
+    kind: Mapped[str] = mapped_column(
+        String(8), default=EntryKind.GIFT, server_default=EntryKind.GIFT
+    )
+    # When the gift was paid: decides the period. When we wrote it down: decides nothing.
+    paid_at: Mapped[datetime]
+    posted_at: Mapped[datetime]
+    # Whether the period had been closed by then: such entries explain why what it raised is no
+    # longer what was announced.
+    after_close: Mapped[bool] = mapped_column(default=False)
+    # What brought it: an event's id, a command.
+    cause: Mapped[str] = mapped_column(String(255))
+
+
+class PeriodDonor(Base):
+    """How many counted gifts one donor made in one period: what makes donors countable.
+
+    `donor_key` is opaque: it stays when the person behind it is erased, so that counts stay.
+    """
+
+    __tablename__ = "period_donors"
+    __table_args__ = (
+        UniqueConstraint("period_id", "donor_key"),
+        CheckConstraint("donation_count >= 0", name="count_not_negative"),
+        {"sqlite_strict": True},
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    period_id: Mapped[int] = mapped_column(ForeignKey("periods.id"))
+    donor_key: Mapped[str] = mapped_column(String(255))
+    donation_count: Mapped[int] = mapped_column(default=0)
+
+
+class PublicName(Base):
+    """The name that a donor wants shown with a gift. Apart from the ledger, and erased alone."""
+
+    __tablename__ = "public_names"
+
+    reference_id: Mapped[int] = mapped_column(
+        ForeignKey("ledger_references.id"), primary_key=True, autoincrement=False
+    )
+    name: Mapped[str] = mapped_column(String(120))
