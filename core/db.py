@@ -165,6 +165,7 @@ def prepare_engine(engine: Engine) -> None:
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _open_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
+        event.listen(engine, "reset", _end_sqlite)
 
 
 def _open_sqlite(connection: sqlite3.Connection, _record: object) -> None:
@@ -180,6 +181,13 @@ def _open_sqlite(connection: sqlite3.Connection, _record: object) -> None:
 def _begin_sqlite(connection: Connection) -> None:
     read_only = connection.get_execution_options().get(_READ_ONLY, False)
     connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+
+
+def _end_sqlite(connection: sqlite3.Connection, _record: object, _state: object) -> None:
+    # A COMMIT that waited in vain leaves its transaction open, and SQLAlchemy takes it for ended:
+    # kept in the pool, it would keep its locks from everybody.
+    if connection.in_transaction:
+        connection.rollback()
 
 
 def wal_is_safe(version: tuple[int, int, int] = sqlite3.sqlite_version_info) -> bool:

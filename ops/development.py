@@ -132,6 +132,7 @@ def complete_environment(given: Mapping[str, str], *, port: int, instance: Path)
             ),
             "STRIPE_API_BASE": f"http://localhost:{port + 1}",
             "STRIPE_PUBLISHABLE_KEY": "pk_test_sandbox",
+            "CLOCK_FILE": str((instance / "clock").resolve()),
         }
     if not given.get("MAIL_URL"):
         wanted |= {
@@ -198,6 +199,7 @@ def _start_sandbox(
         *("--state", str(instance / "sandbox.sqlite")),
         *("--webhook-url", f"http://127.0.0.1:{port - 1}/webhooks/stripe"),
         *("--webhook-secret", environment["STRIPE_WEBHOOK_SECRET"]),
+        *("--clock-file", str(instance / "clock")),
     ]
     children.start("sandbox", command, ready=f"{address}/health")
 
@@ -219,6 +221,7 @@ def _say_where(settings: Settings, *, sandbox: str | None, mail: str | None) -> 
         click.echo(f"  {name.ljust(width)}  {click.style(address, bold=True)}")
     if sandbox:
         click.echo("\n  Pay with the card 4242 4242 4242 4242, any later date, any CVC.")
+        click.echo("  The sandbox's page moves the clock, of the site too: watch a month turn.")
     click.echo("  Ctrl-C stops everything.\n")
 
 

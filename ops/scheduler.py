@@ -19,7 +19,7 @@ from flask import Flask
 
 from core.settings import Settings
 from core.web import EXTENSION
-from ops.jobs import JOBS, note_start, tick
+from ops import jobs
 
 log = logging.getLogger("goalpost.scheduler")
 
@@ -36,10 +36,10 @@ def run_scheduler(app: Flask) -> None:
     # Blocked in every thread and waited for below: a handler could come while a lock is held that
     # it needs.
     signal.pthread_sigmask(signal.SIG_BLOCK, _STOP_SIGNALS)
-    ticks = Ticks(_intervals(), partial(tick, app), stop_seconds=_stop_seconds(app))
-    note_start(app)
+    ticks = Ticks(_intervals(), partial(jobs.tick, app), stop_seconds=_stop_seconds(app))
+    jobs.note_start(app)
     ticks.start()
-    log.info("scheduler started: %s", ", ".join(JOBS))
+    log.info("scheduler started: %s", ", ".join(jobs.JOBS))
     signal.sigwait(_STOP_SIGNALS)
     hanging = ticks.stop()
     if hanging:
@@ -88,16 +88,16 @@ def _run_inside(app: Flask) -> None:
     """
     from ops.ticking import Ticks  # noqa: PLC0415 - slow to import, and few processes need it
 
-    ticks = Ticks(_intervals(), partial(tick, app), stop_seconds=_stop_seconds(app))
-    note_start(app)
+    ticks = Ticks(_intervals(), partial(jobs.tick, app), stop_seconds=_stop_seconds(app))
+    jobs.note_start(app)
     ticks.start()
-    log.info("scheduler started inside the web process %s: %s", os.getpid(), ", ".join(JOBS))
+    log.info("scheduler started inside the web process %s: %s", os.getpid(), ", ".join(jobs.JOBS))
     threading.main_thread().join()
     ticks.stop()
 
 
 def _intervals() -> dict[str, timedelta]:
-    return {name: every for name, (_, every) in JOBS.items()}
+    return {name: every for name, (_, every) in jobs.JOBS.items()}
 
 
 def _stop_seconds(app: Flask) -> float:

@@ -83,8 +83,9 @@ class Ticks:
 
     def stop(self) -> list[str]:
         """Begin nothing any more, and wait for what runs; return what did not end in time."""
-        self._stopping.set()
-        self._scheduler.shutdown(wait=False)
+        if not self._stopping.is_set():
+            self._stopping.set()
+            self._scheduler.shutdown(wait=False)
         self._idle.wait(self._stop_seconds)
         with self._lock:
             return sorted(self._running)

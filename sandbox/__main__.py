@@ -102,8 +102,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             webhook_secret=options.webhook_secret,
         )
         try:
-            store = Store(settings.state_path)
-        except StateError as error:
+            store = Store(settings.state_path, clock_file=options.clock_file)
+            store.tell_clock()
+        except (StateError, OSError) as error:
             return _fail(str(error))
         _run(store, settings, listener)
     return 0
@@ -184,6 +185,12 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         default=Path("instance/sandbox.sqlite"),
         help="file that keeps everything; delete it to start afresh (default: %(default)s)",
+    )
+    add(
+        "--clock-file",
+        type=Path,
+        help="file to tell by how many seconds the clock is ahead, for a site that follows it;"
+        " webhooks are then signed at the sandbox's time",
     )
     add(
         "--webhook-url", type=_address, help="where to post events; without it they are only listed"

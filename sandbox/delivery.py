@@ -90,7 +90,7 @@ class Post:
             with self._store.write() as tx:
                 delivery = _claim(tx)
             if delivery is not None:
-                taken, note = post(delivery)
+                taken, note = post(delivery, signed_at=int(self._store.signing_seconds()))
                 with self._store.write() as tx:
                     _record(tx, delivery, taken=taken, note=note)
 
@@ -169,10 +169,10 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
 _opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirect)
 
 
-def post(delivery: Delivery) -> tuple[bool, str]:
+def post(delivery: Delivery, *, signed_at: int) -> tuple[bool, str]:
     """Send one attempt; say whether it was taken (2xx), and a note for people on what came back."""
     payload = delivery.payload.encode()
-    header = signature(payload, secret=delivery.secret, timestamp=int(time.time()))
+    header = signature(payload, secret=delivery.secret, timestamp=signed_at)
     request = urllib.request.Request(  # noqa: S310 - endpoints' addresses are checked when stored
         delivery.url,
         data=payload,

@@ -105,8 +105,9 @@ class StateError(Exception):
 class Store:
     """Open transactions on the state file; safe from any thread."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, clock_file: Path | None = None) -> None:
         self.path = path
+        self._clock_file = clock_file
         self.changes = Changes()
         self._writing = threading.Lock()
         try:
@@ -136,6 +137,24 @@ class Store:
             connection.execute("COMMIT")
         self.changes.ring()
 
+    def tell_clock(self) -> None:
+        """Write down by how many seconds the clock is ahead, for a site that follows it."""
+        if self._clock_file is not None:
+            new = self._clock_file.with_suffix(".new")
+            with self._connection() as connection:
+                new.write_text(f"{_ahead(connection)}\n", encoding="ascii")
+            new.replace(self._clock_file)
+
+    def signing_seconds(self) -> float:
+        """Return the time to sign webhooks at: the machine's, as Stripe's own test clocks do.
+
+        A site that follows our clock would find that too old, so it gets the sandbox's.
+        """
+        if self._clock_file is None:
+            return time.time()
+        with self._connection() as connection:
+            return _clock(connection)
+
     @contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:
         connection = sqlite3.connect(self.path, timeout=BUSY_TIMEOUT_SECONDS, isolation_level=None)
@@ -161,5 +180,8 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def _clock(connection: sqlite3.Connection) -> float:
-    ahead = connection.execute("SELECT ahead_seconds FROM clock").fetchone()[0]
-    return time.time() + float(ahead)
+    return time.time() + _ahead(connection)
+
+
+def _ahead(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("SELECT ahead_seconds FROM clock").fetchone()[0])

@@ -339,9 +339,9 @@ def roll(*, dry_run: bool) -> None:
 
 def _tell_rolled(rolled: Sequence[Rolled], *, verb: str = "Closed") -> None:
     campaigns = campaigns_by_id(db.session, {period.campaign_id for period in rolled})
-    # The roll goes on in transactions of its own, and on SQLite one that is open stops them.
-    db.session.rollback()
     for period in rolled:
         label = money_label(campaigns[period.campaign_id], period.as_closed_minor)
         following = f"next is {period.opened_key}" if period.opened_key else "none follows"
         click.echo(f"{verb} {period.slug} {period.key} at {label}; {following}.")
+    # The roll goes on in transactions of its own, and on SQLite one that is open stops them.
+    db.session.rollback()
