@@ -18,6 +18,7 @@ from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 from core.errors import Invalid
+from core.words import N_
 from core.zones import first_instant
 
 MONTHS_A_YEAR = 12
@@ -138,8 +139,9 @@ def checked_key(text: str) -> str:
     key = text.strip().upper()
     if not _KEYS.fullmatch(key):
         raise Invalid(
-            f"“{text[:40]}” is no period. Write it as 2021-05, 2021-Q2, 2021 or 2021-05-15.",
+            N_("“{typed}” is no period. Write it as 2021-05, 2021-Q2, 2021 or 2021-05-15."),
             field="period",
+            typed=text[:40],
         )
     return key
 

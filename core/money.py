@@ -109,15 +109,15 @@ def format_money(
     """
     major = to_major(amount_minor, currency)
     digits = 0 if major == major.to_integral_value() else exponent(currency)
+    symbol = get_currency_symbol(currency, locale=locale)
     if pattern is not None:
-        number = format_decimal(
+        number: str = format_decimal(
             major, locale=locale, format="#,##0" + _decimals(digits), decimal_quantization=False
         )
-        symbol = get_currency_symbol(currency, locale=locale)
-        return pattern.format(amount=number, symbol=_kept_whole(symbol, locale))
+        own = pattern.format(amount=number, symbol=_kept_whole(symbol, locale))
+        return _kept_apart(own, symbol, locale)
     # The locale's own pattern, with as many digits as this amount has: "¤#,##0.00" to "¤#,##0".
     standard = Locale.parse(locale).currency_formats["standard"].pattern
-    symbol = get_currency_symbol(currency, locale=locale)
     if symbol[-1:].isalpha():
         # CLDR's "alphaNextToNumber": letters don't touch digits.
         standard = standard.replace("¤#", "¤\xa0#")
@@ -129,14 +129,24 @@ def format_money(
         currency_digits=False,
         decimal_quantization=False,
     )
-    return printed.replace(symbol, _kept_whole(symbol, locale))
+    return _kept_apart(printed.replace(symbol, _kept_whole(symbol, locale)), symbol, locale)
 
 
 def _kept_whole(symbol: str, locale: str) -> str:
     """Return a currency's sign so that right-to-left text does not part it: US$, not $US."""
-    is_mixed = symbol[:1].isascii() and symbol[:1].isalpha() and not symbol[-1:].isalpha()
-    from_right = is_mixed and Locale.parse(locale).text_direction == "rtl"
-    return f"{symbol}\N{LEFT-TO-RIGHT MARK}" if from_right else symbol
+    is_mixed = not symbol[-1:].isalpha()
+    return f"{symbol}\N{LEFT-TO-RIGHT MARK}" if is_mixed and _is_foreign(symbol, locale) else symbol
+
+
+def _kept_apart(printed: str, symbol: str, locale: str) -> str:
+    """Return an amount that ends in Latin letters so that a number after it is not drawn to it."""
+    return f"{printed}\N{RIGHT-TO-LEFT MARK}" if _is_foreign(symbol, locale) else printed
+
+
+def _is_foreign(symbol: str, locale: str) -> bool:
+    """Tell whether a currency's sign begins in Latin letters, in text from right to left."""
+    is_latin = symbol[:1].isascii() and symbol[:1].isalpha()
+    return is_latin and Locale.parse(locale).text_direction == "rtl"
 
 
 def _decimals(digits: int) -> str:

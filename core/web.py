@@ -49,6 +49,7 @@ _TITLES = {
     HTTPStatus.TOO_MANY_REQUESTS: N_("Too often"),
     HTTPStatus.SERVICE_UNAVAILABLE: N_("Not just now"),
 }
+_OTHER_TITLE = N_("This did not work")
 _MESSAGES = {
     HTTPStatus.BAD_REQUEST: N_("We can't make sense of what was sent."),
     HTTPStatus.METHOD_NOT_ALLOWED: N_("This address does not take what was sent to it."),
@@ -217,7 +218,7 @@ def _answer(status: HTTPStatus, code: str, message: str, hint: str) -> tuple[Res
             locale=locale,
             status=status.value,
             code=code,
-            title=words.gettext(_TITLES.get(status, N_("This did not work"))),
+            title=words.gettext(_TITLES.get(status, _OTHER_TITLE)),
             message=message,
             hint=hint,
         )

@@ -83,13 +83,13 @@ def begin_donation(
 ) -> tuple[Donation, bool]:
     """Do as `start_donation`, and tell whether the donation is new."""
     if state_at(campaign, now) is not CampaignState.OPEN:
-        raise CampaignNotOpen(f"“{campaign.title}” takes no gifts at the moment.")
+        raise CampaignNotOpen(N_("“{title}” takes no gifts at the moment."), title=campaign.title)
     least, most = gift_bounds_minor(campaign)
     in_bounds = least <= wish.amount_minor <= most
     # What covers the fees is charged to the same card, and never more than the gift itself.
     covered = 0 <= wish.cover_minor <= min(wish.amount_minor, most - wish.amount_minor)
     if not in_bounds or not covered:
-        raise Invalid("The amount is out of bounds.", field="amount")
+        raise Invalid(N_("The amount is out of bounds."), field="amount")
     form_key = _form_key(campaign, wish)
     values = {
         "id": new_donation_id(),

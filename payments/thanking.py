@@ -83,7 +83,9 @@ def _thanks(
     return Mail(
         key=f"thanks:{donation.id}",
         recipient=donor.email or "",
-        subject=words_of(locale).gettext("Thank you for your {amount}").format(amount=amount),
+        subject=words_of(locale)
+        .gettext("Thank you for your gift of {amount}")
+        .format(amount=amount),
         text=letter.text,
         html=letter.html,
     )

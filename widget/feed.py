@@ -13,6 +13,7 @@ from datetime import datetime
 from urllib.parse import urlsplit
 from xml.etree import ElementTree as ET
 
+from babel.lists import format_list
 from babel.numbers import format_decimal
 
 from campaigns.history import PastPeriod
@@ -88,7 +89,7 @@ def _summary(words: Words, campaign: Campaign, past: PastPeriod) -> str:
     reached = [tier.label for tier in past.tiers if tier.amount_minor and tier.reached_at_close]
     if reached:
         text = words.ngettext("Goal reached: {goals}", "Goals reached: {goals}", len(reached))
-        parts.append(text.format(goals=", ".join(reached)))
+        parts.append(text.format(goals=format_list(reached, locale=campaign.locale)))
     gifts, donors = past.as_closed_donations, past.as_closed_donors
     if gifts is not None:
         text = words.ngettext("{count} gift", "{count} gifts", gifts)

@@ -64,7 +64,7 @@ def test_gift_is_paid_in_our_page_and_counted(site: LiveSite, phone: Page) -> No
 
     phone.wait_for_url(f"{site.url}/c/support-us/thanks?**")
     expect(phone.get_by_role("heading", level=1)).to_have_text("Thank you")
-    expect(phone.locator("main")).to_contain_text("Your 20 $ arrived")
+    expect(phone.locator("main")).to_contain_text("Your gift of 20 $ arrived")
     assert raised(site, phone) == before + 2_000
     # The card that is declined is a 402, which the browser writes down by itself.
     assert [text for text in troubles if "402" not in text] == []
@@ -76,7 +76,7 @@ def test_bank_may_ask_within_the_page(site: LiveSite, phone: Page) -> None:
     fill_in(form, card="4000 0025 0000 3155")
     form.locator("#complete").click()
     phone.wait_for_url(f"{site.url}/c/support-us/thanks?**")
-    expect(phone.locator("main")).to_contain_text("Your 5 $ arrived")
+    expect(phone.locator("main")).to_contain_text("Your gift of 5 $ arrived")
 
 
 @pytest.mark.parametrize("how", ["blocked", "another key"])
@@ -100,7 +100,7 @@ def test_form_that_can_not_be_loaded_leaves_a_way_to_stripes_page(
     phone.wait_for_url(f"{site.sandbox_url}/pay/**")
     fill_in(phone)
     phone.wait_for_url(f"{site.url}/c/support-us/thanks?**")
-    expect(phone.locator("main")).to_contain_text("Your 20 $ arrived")
+    expect(phone.locator("main")).to_contain_text("Your gift of 20 $ arrived")
     assert raised(site, phone) == before + 2_000
 
 

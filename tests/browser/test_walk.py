@@ -40,7 +40,7 @@ def test_a_gift_shows_on_both_bars_and_on_a_page_that_was_left_open(
 
     page.wait_for_url(f"{live_site.url}/c/support-us/thanks?**")
     expect(page.get_by_role("heading", level=1)).to_have_text("Thank you")
-    expect(page.locator("main")).to_contain_text("Your 20 $ arrived")
+    expect(page.locator("main")).to_contain_text("Your gift of 20 $ arrived")
     expect(page.locator(".raised")).to_have_text(after)
 
     page.goto(article)

@@ -161,10 +161,12 @@ def test_locale_is_one_that_cldr_knows() -> None:
 
 
 def test_a_sign_that_begins_with_letters_stays_whole_from_right_to_left() -> None:
-    mark = "\N{LEFT-TO-RIGHT MARK}"
+    mark, back = "\N{LEFT-TO-RIGHT MARK}", "\N{RIGHT-TO-LEFT MARK}"
+    # And what follows is not drawn to it: "5,000 US$ · 10%".
     assert format_money(300_000, "USD", locale="ar", pattern="{amount} {symbol}").endswith(
-        f"US${mark}"
+        f"US${mark}{back}"
     )
+    assert not format_money(300_000, "EUR", locale="ar").endswith(back)
     assert f"US${mark}" in format_money(300_000, "USD", locale="ar")
     assert mark not in format_money(300_000, "USD", locale="de")
     assert mark not in format_money(300_000, "EUR", locale="he")

@@ -89,7 +89,7 @@ def test_the_export_holds_all_that_is_held(ann: str, session: Session) -> None:
     (donation,) = found["donations"]
     assert (donation["message"], donation["public_name"]) == ("Keep on", "Ann")
     assert donation["stripe_reference"] == ann
-    assert [mail["subject"] for mail in found["mails"]] == ["Thank you for your 20 $"]
+    assert [mail["subject"] for mail in found["mails"]] == ["Thank you for your gift of 20 $"]
     assert len(found["stripe_events"]) == 1
     json.dumps(found)
 

@@ -68,9 +68,9 @@ def test_a_gift_is_thanked_for_once_and_tells_where_the_month_stands(
     books.hear("cs_test_1")
     assert thank(books, clock) == 0
     (mail,) = mails(session)
-    assert (mail.recipient, mail.subject) == ("ann@example.org", "Thank you for your 20 $")
+    assert (mail.recipient, mail.subject) == ("ann@example.org", "Thank you for your gift of 20 $")
     for body in (mail.text, mail.html or ""):
-        assert "Your 20 $ for “Support us” have arrived." in body
+        assert "Your gift of 20 $ for “Support us” has arrived." in body
         assert "MAY 2021" in body
         assert "20 $ of 5,000 $, 0%" in body
         assert "The Courier" in body
@@ -124,7 +124,7 @@ def test_it_is_said_in_the_campaign_s_language(
     pay(books)
     thank(books, clock)
     (mail,) = mails(session)
-    assert "für „Für die Zeitung <b>“ sind angekommen" in mail.text
+    assert "für „Für die Zeitung <b>“ ist angekommen" in mail.text
     assert "Für die Zeitung &lt;b&gt;" in (mail.html or "")
     assert "<b>“" not in (mail.html or "")
     assert 'lang="de"' in (mail.html or "")
@@ -177,7 +177,9 @@ def test_what_was_added_for_the_fees_is_thanked_for_too(
     (mail,) = mails(session)
     assert mail.key == f"thanks:{donation}"
     for body in (mail.text, mail.html or ""):
-        assert "Your 20 $ for “Support us” have arrived, and the 0.91 $ that you added" in body
+        assert (
+            "Your gift of 20 $ for “Support us” has arrived, and the 0.91 $ that you added" in body
+        )
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

@@ -53,7 +53,7 @@ def test_paid_gift_counts_before_its_webhook_and_only_once(
     fake_gateway.pay("cs_test_1")
     page = client.get(address)
     assert page.status_code == 200
-    assert "Your 20 $ arrived" in page.text
+    assert "Your gift of 20 $ arrived" in page.text
     client.get(address)
     assert look(session, select(LedgerEntry.amount_minor)) == [2_000]
     body = fake_gateway.event("checkout.session.completed", "cs_test_1")
@@ -126,7 +126,7 @@ def test_what_was_added_for_the_fees_is_told_beside_the_gift(
 ) -> None:
     donation = give_with_cover(books, campaign, clock, amount_minor=2_000, cover_minor=91)
     page = client.get(f"/c/support-us/thanks?donation={donation}").text
-    assert "Your 20 $ arrived, and the 0.91 $ that you added for the fees." in page
+    assert "Your gift of 20 $ arrived, and the 0.91 $ that you added for the fees." in page
 
 
 @pytest.mark.parametrize(
