@@ -120,7 +120,7 @@ def _wait_until_open(process: subprocess.Popen[bytes], port: int) -> None:
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
         try:
-            ask_once(port, "/", {})
+            ask_once(port, "/livez", {})
         except (OSError, BadAnswer):
             time.sleep(0.05)
         else:

@@ -107,3 +107,8 @@ def test_secrets_are_not_printed() -> None:
     printed = repr(load_settings(**LIVE))
     assert "sk_live_x" not in printed
     assert "whsec_x" not in printed
+
+
+def test_live_site_has_a_clock_that_nobody_moves(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="CLOCK_FILE"):
+        load_settings(**LIVE, clock_file=tmp_path / "clock")

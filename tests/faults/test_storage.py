@@ -12,9 +12,11 @@ from pathlib import Path
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import func, make_url, select, text
+from sqlalchemy import func, make_url, select, text, update
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
+from campaigns.models import Campaign
 from core import db as database
 from core.db import db
 from payments.models import InboxEvent
@@ -189,4 +191,31 @@ def test_no_connection_crosses_a_fork(
     os.close(reader)
     with engine.connect() as connection:
         assert connection.execute(text("SELECT count(*) FROM ledger_entries")).scalar() == 1
+    session.rollback()
+
+
+@ONLY_SQLITE
+@pytest.mark.usefixtures("_impatient")
+def test_commit_that_waited_in_vain_keeps_no_lock(
+    app: Flask, session: Session, file: Path, make_campaign: MakeCampaign
+) -> None:
+    make_campaign()
+    reader = sqlite3.connect(file, isolation_level=None)
+    reader.execute("BEGIN")
+    reader.execute("SELECT * FROM campaigns").fetchall()
+    if database.wal_is_safe():
+        pytest.skip("with a write-ahead log nobody waits for readers")
+    with app.app_context():
+        with db.sessionmaker() as mine:
+            mine.execute(update(Campaign).values(title="Changed"))
+            with pytest.raises(OperationalError, match="locked"):
+                mine.commit()
+        # The reader is still there; the one who gave up is not.
+        writer = sqlite3.connect(file, isolation_level=None, timeout=0)
+        writer.execute("BEGIN IMMEDIATE")
+        writer.execute("ROLLBACK")
+        writer.close()
+        reader.close()
+        with db.sessionmaker() as mine:
+            assert mine.scalars(select(Campaign.title)).all() == ["Support us"]
     session.rollback()

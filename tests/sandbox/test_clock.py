@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from sandbox.store import Store
+from sandbox.upkeep import advance
 from tests.sandbox.donor import FORM, create_session, pay_one, payment
 from tests.sandbox_process import SandboxError, SandboxProcess, running_sandbox
 
@@ -98,3 +101,16 @@ def test_clock_only_goes_ahead(own_sandbox: SandboxProcess, seconds: object) -> 
     with pytest.raises(SandboxError, match="whole number"):
         own_sandbox.control("/_sandbox/clock", {"advance_seconds": seconds})
     assert own_sandbox.now() - before < 5
+
+
+def test_site_that_follows_the_clock_is_told_of_every_move(tmp_path: Path) -> None:
+    alone = Store(tmp_path / "alone.sqlite")
+    followed = Store(tmp_path / "followed.sqlite", clock_file=tmp_path / "clock")
+    followed.tell_clock()
+    assert (tmp_path / "clock").read_text() == "0\n"
+    for store in (alone, followed):
+        advance(store, DAY_SECONDS)
+        advance(store, DAY_SECONDS)
+    assert (tmp_path / "clock").read_text() == f"{2 * DAY_SECONDS}\n"
+    # Webhooks are signed at the machine's time, or at that of the site that follows.
+    assert followed.signing_seconds() - alone.signing_seconds() > DAY_SECONDS
