@@ -14,6 +14,7 @@ from campaigns.labels import money_label
 from campaigns.look import Frequency, offered_frequencies, suggested_minor, suggestion_note
 from campaigns.models import Campaign
 from campaigns.offers import frequency_labels
+from campaigns.progress import Progress
 from core.errors import Invalid
 from core.money import parse_amount, typed_amount
 from core.words import language_tag, words_of
@@ -54,13 +55,13 @@ class FormView:
     csrf_token: str
     form_token: str
     values: dict[str, str]
-    offers: tuple[Offer, ...]
     bounds_label: str
     cover_label: str  # empty where the campaign does not offer to cover the fees
     fees_label: str  # the same before an amount is known
     fees_url: str  # where a script asks for it anew
     consent_label: str
     available: bool
+    offers: tuple[Offer, ...] = ()  # put in where the form is shown: who is refused needs none
     errors: dict[str, str] = field(default_factory=dict)
     notice: str | None = None
     challenge: object | None = None
@@ -97,7 +98,6 @@ def form_view(
         csrf_token=csrf_token,
         form_token=kept_form_token(values.get("form_token")),
         values=shown,
-        offers=_offers(campaign, shown, locale=locale),
         bounds_label=words.gettext("Between {least} and {most}.").format(least=least, most=most),
         cover_label=cover_label(campaign, shown["amount"], locale=locale),
         fees_label=cover_label(campaign, "", locale=locale),
@@ -160,7 +160,10 @@ def _amount_of(campaign: Campaign, typed: str, *, locale: str) -> int | None:
     return amount_minor if least <= amount_minor <= most else None
 
 
-def _offers(campaign: Campaign, shown: dict[str, str], *, locale: str) -> tuple[Offer, ...]:
+def offers_in(
+    campaign: Campaign, progress: Progress, shown: dict[str, str], *, locale: str
+) -> tuple[Offer, ...]:
+    """Return what a form that shows these values offers in the present period."""
     labels = frequency_labels(words_of(locale))
     return tuple(
         Offer(
@@ -173,7 +176,7 @@ def _offers(campaign: Campaign, shown: dict[str, str], *, locale: str) -> tuple[
                     note=suggestion_note(campaign, frequency, amount) or "",
                     href=_link(campaign, shown, frequency, amount, locale=locale),
                 )
-                for amount in suggested_minor(campaign, frequency)
+                for amount in suggested_minor(campaign, frequency, progress.suggested_minor)
             ),
         )
         for frequency in offered_frequencies(campaign)

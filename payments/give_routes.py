@@ -34,7 +34,7 @@ from payments.checkouts import open_checkout
 from payments.donating import find_donation, mark_failed
 from payments.edge import SENT, csrf, current_gateway, limiter
 from payments.errors import GatewayRefused, GatewayUnavailable
-from payments.form_view import FormView, cover_label, form_view
+from payments.form_view import FormView, cover_label, form_view, offers_in
 from payments.forms import (
     MOST_FORM_FIELDS,
     DonateForm,
@@ -181,6 +181,7 @@ def _page(
     instant, base_url = now(), settings().base_url
     show_guard(session, campaign, view, locale=locale)
     face = read_face(session, campaign.slug, now=instant, base_url=base_url, locale=locale)
+    view.offers = offers_in(campaign, face.progress, view.values, locale=locale)
     begins_at = face.progress.period.starts_at.astimezone(campaign.zone)
     page = render_page(
         "campaign.html",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import select, update
@@ -11,6 +13,7 @@ from campaigns.catalog import CampaignChanges, change_campaign
 from campaigns.fees import cover_minor
 from campaigns.look import Suggestion
 from campaigns.models import Campaign
+from campaigns.plans import Plan, plan_period
 from core.clock import MovableClock
 from core.words import words_of
 from payments.forms import CONSENT
@@ -255,3 +258,16 @@ def test_the_story_is_printed_under_the_form(client: FlaskClient, session: Sessi
     assert "<h2>Why</h2>" in page
     assert "<em>Now.</em>" in page
     assert "<script>alert" not in page
+
+
+def test_amounts_that_are_planned_for_a_period_are_offered_in_it_alone(
+    client: FlaskClient, session: Session, make_campaign: MakeCampaign, clock: MovableClock
+) -> None:
+    campaign = make_campaign("own-june")
+    plan_period(session, campaign, "2021-06", Plan(amounts_minor={"once": (1_500,)}))
+    session.commit()
+    assert ">15 $<" not in client.get("/c/own-june").text
+    clock.set(datetime(2021, 6, 1, 4, tzinfo=UTC))
+    page = client.get("/c/own-june").text
+    assert ">15 $<" in page
+    assert ">10 $<" not in page.split('data-frequency="month"', maxsplit=1)[0]
