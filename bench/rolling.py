@@ -53,6 +53,8 @@ class Rolling:
     database: str
     roll: list[float] = field(default_factory=list)
     bare: list[float] = field(default_factory=list)
+    # Of our own process, which what else runs on the machine disturbs less.
+    cpu: list[float] = field(default_factory=list)
     # The longest transaction: for so long somebody who pays may have to wait.
     longest: list[float] = field(default_factory=list)
     # With nothing beside them, and while months are closed.
@@ -80,7 +82,9 @@ def measure_rolling(
             measured = Rolling(site.kind, campaigns, site.database)
         step(f"rolling: {site.kind}, {campaigns:,} campaigns, round {number} of {rounds}")
         fill_campaigns(site, campaigns)
+        used = time.process_time()
         batches = roll_all(site, now=BOUNDARY)
+        measured.cpu.append(time.process_time() - used)
         measured.roll.append(sum(batches))
         measured.longest.append(max(batches))
         measured.bare.append(_write_bare(site, campaigns))
