@@ -198,11 +198,15 @@ def campaigns_by_id(session: Session, ids: Collection[int]) -> dict[int, Campaig
     return {campaign.id: campaign for campaign in found}
 
 
-def list_campaigns(session: Session, *, drafts: bool = False) -> Sequence[Campaign]:
-    """Return all campaigns with their tiers, by slug."""
+def list_campaigns(
+    session: Session, *, drafts: bool = False, after: str = "", limit: int | None = None
+) -> Sequence[Campaign]:
+    """Return the campaigns behind `after` with their tiers, by slug; all without a limit."""
     statement = (
         select(Campaign)
+        .where(Campaign.slug > after)
         .order_by(Campaign.slug)
+        .limit(limit)
         .options(selectinload(Campaign.tiers), selectinload(Campaign.suggestions))
     )
     if not drafts:

@@ -17,7 +17,7 @@ from babel.numbers import format_decimal, format_percent
 from sqlalchemy.orm import Session
 
 from campaigns.calendar import is_ahead
-from campaigns.catalog import find_campaign, list_campaigns
+from campaigns.catalog import find_campaign
 from campaigns.expected import expected_minor
 from campaigns.labels import money_label
 from campaigns.look import (
@@ -138,17 +138,22 @@ def read_face(
     return face_of(session, campaign, progress)
 
 
-def read_all_faces(
-    session: Session, *, now: datetime, base_url: str, locale: str | None = None
+def read_faces(
+    session: Session,
+    campaigns: Sequence[Campaign],
+    *,
+    now: datetime,
+    base_url: str,
+    locale: str | None = None,
 ) -> tuple[Face, ...]:
-    """Return the face of every public campaign, by slug; `locale` as in `read_face`."""
+    """Return the face of each of these campaigns; `locale` as in `read_face`."""
     return tuple(
         face_of(
             session,
             campaign,
             progress_of(session, campaign, now=now, base_url=base_url, locale=locale),
         )
-        for campaign in list_campaigns(session)
+        for campaign in campaigns
     )
 
 

@@ -20,7 +20,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from campaigns.calendar import state_at
 from campaigns.catalog import find_campaign, list_campaigns
-from campaigns.face import read_all_faces, read_face
+from campaigns.face import read_face, read_faces
 from campaigns.history import PastPeriod, read_history
 from campaigns.models import Campaign, CampaignState
 from campaigns.story import story_html
@@ -48,6 +48,7 @@ from payments.models import Donation
 from payments.pay_routes import policy_with, way_to_pay
 
 HISTORY_MONTHS = 12
+CAMPAIGNS_A_PAGE = 24
 
 # What a link may choose. Who it is, what is said and what is agreed to is the donor's own.
 _OF_LINKS = ("amount", "frequency", "source", "slot")
@@ -63,11 +64,19 @@ bp = Blueprint("give", __name__)
 @bp.get("/")
 def front() -> Response:
     """List the public campaigns, by default in the language that all of them share."""
-    session, instant = read_session(), now()
-    own = {campaign.locale for campaign in list_campaigns(session)}
+    session, after = read_session(), request.args.get("after", "").replace("\0", "")
+    # One more than is shown tells whether there are more.
+    found = list_campaigns(session, after=after, limit=CAMPAIGNS_A_PAGE + 1)
+    shown = found[:CAMPAIGNS_A_PAGE]
+    own = {campaign.locale for campaign in shown}
     locale = reader_locale(own.pop() if len(own) == 1 else SOURCE_LANGUAGE)
-    faces = read_all_faces(session, now=instant, base_url=settings().base_url, locale=locale)
-    return _vary(current_app.make_response(render_page("index.html", locale=locale, faces=faces)))
+    page = render_page(
+        "index.html",
+        locale=locale,
+        faces=read_faces(session, shown, now=now(), base_url=settings().base_url, locale=locale),
+        following=shown[-1].slug if len(found) > len(shown) else None,
+    )
+    return _vary(current_app.make_response(page))
 
 
 @bp.get("/c/<slug>")

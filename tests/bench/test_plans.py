@@ -13,8 +13,8 @@ from sqlalchemy.orm import Session
 
 from campaigns.adjustments import list_adjustments
 from campaigns.announcing import unannounced_period_ids
-from campaigns.catalog import CampaignChanges, change_campaign
-from campaigns.face import read_all_faces, read_face
+from campaigns.catalog import CampaignChanges, change_campaign, list_campaigns
+from campaigns.face import read_face, read_faces
 from campaigns.history import Reader, read_chapter, read_closings, read_history
 from campaigns.ledger import Gift, Reduction, state_gift
 from campaigns.ledger_models import ReferenceKind
@@ -140,7 +140,9 @@ PATHS: dict[str, Callable[[Session, Campaign], object]] = {
         session, campaign.slug, now=START, base_url=BASE_URL
     ),
     "read a face": _read_everything_on_a_face,
-    "read all bars": lambda session, _: read_all_faces(session, now=START, base_url=BASE_URL),
+    "read all bars": lambda session, _: read_faces(
+        session, list_campaigns(session, limit=24), now=START, base_url=BASE_URL
+    ),
     "read the history": _read_the_history,
     "post a gift and a refund": _gift,
     "roll": _roll,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 
 import pytest
@@ -10,6 +11,7 @@ from playwright.sync_api import Page as Tab
 from playwright.sync_api import expect
 
 from core.clock import MovableClock
+from payments.give_routes import CAMPAIGNS_A_PAGE
 from tests.conftest import Give, MakeCampaign
 from tests.widget.conftest import Goalpost
 
@@ -95,3 +97,18 @@ def test_a_suggested_amount_is_a_link_without_script(
     expect(tab.locator("[name=source]")).to_have_value("https://paper.example/a")
     expect(tab.locator("[name=slot]")).to_have_value("top")
     assert tab.locator("[name=amount]").count() == 1
+
+
+def test_first_page_of_many_campaigns_leads_to_the_rest(
+    client: FlaskClient, make_campaign: MakeCampaign
+) -> None:
+    names = [f"fund-{number:02}" for number in range(CAMPAIGNS_A_PAGE + 2)]
+    for name in names:
+        make_campaign(name)
+    first = client.get("/").text
+    (following,) = re.findall(r'href="(/\?[^"]+)" rel="next"', first)
+    second = client.get(following.replace("&amp;", "&")).text
+    listed = [re.findall(r'<h2><a href="/c/([a-z0-9-]+)"', page) for page in (first, second)]
+    assert listed == [names[:CAMPAIGNS_A_PAGE], names[CAMPAIGNS_A_PAGE:]]
+    assert 'rel="next"' not in second
+    assert client.get("/?after=%00").status_code == 200
