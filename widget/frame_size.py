@@ -6,6 +6,7 @@ what a browser draws. A little too high is a little paper below; too low is a sc
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable
 from math import ceil
 
@@ -22,7 +23,7 @@ def frame_height(face: Face, *, width: int) -> int:
     room = max(1, width - _PADDING)
     height = _PADDING + 16 + 24 * _lines(face.progress.title, _TITLE, room)
     if face.marks:
-        labels = (_SMALL * len(mark.label) + 16 * (1 + mark.reached) for mark in face.marks)
+        labels = (_SMALL * _signs(mark.label) + 16 * (1 + mark.reached) for mark in face.marks)
         height += _BAR + _LINE * _rows(labels, gap=10, room=room)
     height += 8 + _SUM + _LINE * (_rows(_sum_widths(face), gap=8, room=room) - 1)
     if face.status:
@@ -30,27 +31,33 @@ def frame_height(face: Face, *, width: int) -> int:
     if face.notes:
         height += 8 + _LINE * _lines(" · ".join(face.notes), _SMALL, room)
     if face.recent:
-        height += 8 + _LINE * _rows((_SMALL * len(text) for text in face.recent), gap=20, room=room)
+        gifts = (_SMALL * _signs(text) for text in face.recent)
+        height += 8 + _LINE * _rows(gifts, gap=20, room=room)
     return height + (_give_height(face, room) if face.is_open else 0)
+
+
+def _signs(text: str) -> int:
+    """Return how many signs of a text are seen: marks that say which way it runs are not."""
+    return sum(unicodedata.category(character) != "Cf" for character in text)
 
 
 def _sum_widths(face: Face) -> list[float]:
     widths = [
-        _RAISED * len(face.progress.raised_label),
-        _LABEL * len(face.progress.period.label),
+        _RAISED * _signs(face.progress.raised_label),
+        _LABEL * _signs(face.progress.period.label),
     ]
     if face.goal_label:
-        widths.insert(1, _SMALL * len(f"{face.goal_label} · {face.percent_label}"))
+        widths.insert(1, _SMALL * _signs(f"{face.goal_label} · {face.percent_label}"))
     return widths
 
 
 def _give_height(face: Face, room: int) -> int:
     """Return the height of what one gives with: how often, how much, and the button."""
     choices = [choice.label for choice in face.offers[0].choices] + [face.words.gettext("Other")]
-    sums = _rows((_LABEL * len(label) + 10 for label in choices), gap=4, room=min(room, 448))
+    sums = _rows((_LABEL * _signs(label) + 10 for label in choices), gap=4, room=min(room, 448))
     parts = [(272.0, (_BUTTON + 4) * sums - 4), (128.0, _BUTTON)]
     if len(face.offers) > 1:
-        often = sum(_LABEL * len(offer.label) + 16 for offer in face.offers[:2])
+        often = sum(_LABEL * _signs(offer.label) + 16 for offer in face.offers[:2])
         parts.insert(0, (often, _OFTEN))
     height, free, row = 8, 0.0, 0
     for width, part_height in parts:
@@ -61,7 +68,7 @@ def _give_height(face: Face, room: int) -> int:
 
 
 def _lines(text: str, character: float, room: float) -> int:
-    return ceil(len(text) * character / max(1, room)) or 1
+    return ceil(_signs(text) * character / max(1, room)) or 1
 
 
 def _rows(widths: Iterable[float], *, gap: float, room: float) -> int:

@@ -78,6 +78,8 @@ def _text_em(mark: Mark) -> float:
 
 
 def _character_em(character: str) -> float:
+    if unicodedata.category(character) == "Cf":
+        return 0  # a mark that says which way text runs
     if unicodedata.east_asian_width(character) in "WF":
         return 1.05
     if character in _NARROW:

@@ -17,7 +17,7 @@ from sqlalchemy import event
 from sqlalchemy.orm import Session
 
 import ops.jobs
-import payments.give_routes
+import payments.gate
 import payments.inbox
 import payments.reconcile
 import payments.webhook_routes
@@ -82,9 +82,9 @@ class Fuse:
 
 def install(fuse: Fuse) -> None:
     """Lay the fuse beside every point."""
-    give, webhook = payments.give_routes, payments.webhook_routes
+    gate, webhook = payments.gate, payments.webhook_routes
     inbox, reconcile = payments.inbox, payments.reconcile
-    _after(give, "start_donation", fuse, "donation written, not committed")
+    _after(gate, "begin_donation", fuse, "donation written, not committed")
     _before(StripeGateway, "create_checkout", fuse, "donation committed, Stripe not asked")
     _after(StripeGateway, "create_checkout", fuse, "session made, not committed")
     _after(webhook, "accept_event", fuse, "event accepted, not committed")

@@ -53,7 +53,7 @@ def test_events_are_listed_by_type_types_and_wildcard(
     two = ["charge.succeeded", "checkout.session.completed"]
     assert {event.type for event in client.v1.events.list({"types": two})} == set(two)
     assert client.v1.events.list({"type": "charge.[a-z]*"}).data == []
-    assert client.v1.events.list({"type": "invoice.paid"}).data == []
+    assert client.v1.events.list({"type": "payout.paid"}).data == []
 
 
 def test_at_most_twenty_types_are_asked_for(client: stripe.StripeClient) -> None:

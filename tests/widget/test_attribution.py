@@ -163,7 +163,7 @@ def test_plain_link_tells_what_the_papers_policy_lets_it_tell(
     tab.goto(article(paper, f'<a href="{live.address}/c/support-us">Support us</a>', policy=policy))
     tab.get_by_role("link", name="Support us").click()
     # Choosing an amount loads the page anew, now from our own site: what was known stays.
-    tab.get_by_role("link", name="20 $").click()
+    tab.get_by_role("link", name="20 $").first.click()
     finish(tab)
     source = None if known is None else name_of(paper) + known
     assert kept(session, database_url) == (source, None)
