@@ -15,7 +15,7 @@ from campaigns.history import read_history
 from campaigns.models import Campaign, CampaignTier, Period
 from campaigns.periods import current_period, get_or_create_period
 from campaigns.progress import read_progress
-from campaigns.rolling import due_campaign_ids, roll_campaign
+from campaigns.rolling import due_campaign_ids, roll_campaign, roll_due
 from core.clock import MovableClock
 from core.db import db
 
@@ -181,3 +181,23 @@ def test_bar_shows_the_goals_that_its_month_began_with(
     for now, goals in ((BOUNDARY - SECOND, [0, 250_000, 500_000]), (BOUNDARY, [0, 1, 250_000])):
         shown = read_progress(session, campaign.slug, now=now, base_url="https://goal.example")
         assert [tier.amount_minor for tier in shown.tiers] == goals
+
+
+def test_bounded_roll_gets_past_what_is_closed(
+    session: Session, make_campaign: Callable[..., Campaign]
+) -> None:
+    make_campaign()
+    now = datetime(2021, 8, 15, tzinfo=UTC)
+    closed = [[period.key for period in roll_due(session, now=now, limit=1)] for _ in range(4)]
+    assert closed == [["2021-05"], ["2021-06"], ["2021-07"], []]
+
+
+def test_bounded_roll_takes_each_campaign_in_turn(
+    session: Session, make_campaign: Callable[..., Campaign]
+) -> None:
+    for slug in ("one", "two", "three"):
+        make_campaign(slug)
+    found = [roll_due(session, now=BOUNDARY, limit=2) for _ in range(3)]
+    assert [len(rolled) for rolled in found] == [2, 1, 0]
+    assert {period.slug for rolled in found for period in rolled} == {"one", "two", "three"}
+    assert {period.opened_key for rolled in found for period in rolled} == {"2021-06"}
