@@ -29,7 +29,8 @@ def init_app(app: Flask) -> None:
 
 
 @bp.after_request
-def _for_other_pages(response: Response) -> Response:
+def for_other_pages(response: Response) -> Response:
+    """Let pages of any origin show the picture."""
     response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
     return response
 

@@ -13,7 +13,7 @@ from campaigns.catalog import find_campaign
 from core.db import read_session
 from core.web import settings
 from widget.card import HEIGHT, WIDTH, plan_card
-from widget.images import drawable_face, told
+from widget.images import drawable_face, for_other_pages, told
 from widget.pixels import make_png
 from widget.script import make_asset
 from widget.svg import light_colours, write_svg
@@ -24,17 +24,12 @@ _CODE_CACHED = "public, max-age=86400"
 _TYPES = {"svg": "image/svg+xml", "png": "image/png"}
 
 bp = Blueprint("sharing", __name__)
+bp.after_request(for_other_pages)
 
 
 def init_app(app: Flask) -> None:
     """Give `app` the card and the code."""
     app.register_blueprint(bp)
-
-
-@bp.after_request
-def _for_other_pages(response: Response) -> Response:
-    response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
-    return response
 
 
 @bp.get("/c/<slug>/card.png")
