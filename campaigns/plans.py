@@ -17,6 +17,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from campaigns import look
+from campaigns.calendar import cadence_of
 from campaigns.errors import InvalidCampaign, PeriodClosed, PeriodNotFound
 from campaigns.models import Campaign, Period, PeriodPlan, PeriodTier
 from core.cadence import checked_key
@@ -71,6 +72,13 @@ def plan_period(session: Session, campaign: Campaign, key: str, plan: Plan) -> N
             raise PeriodClosed(f"{key} is over: what it was stays as it is.", field="period")
         _apply(session, period, plan, named)
         return
+    cadence = cadence_of(campaign)
+    if cadence is None or not cadence.has(key):
+        raise InvalidCampaign(
+            f"No period of this campaign will be called {key}. See `campaigns list` for the present"
+            " one's name.",
+            field="period",
+        )
     new = {"campaign_id": campaign.id, "key": key}
     insert_if_absent(session, PeriodPlan, new, unique=("campaign_id", "key"))
     row = _plan(session, campaign, key)

@@ -23,6 +23,7 @@ from core.zones import first_instant
 
 MONTHS_A_YEAR = 12
 _KEYS = re.compile(r"\d{4}|\d{4}-\d{2}|\d{4}-Q[1-4]|\d{4}-\d{2}-\d{2}", re.ASCII)
+_QUARTER = re.compile(r"(\d{4})-Q([1-4])", re.ASCII)
 _MOST_DAYS = 31
 
 
@@ -90,6 +91,19 @@ class Cadence:
         elif day >= self._begin(at + months):
             at += months  # the last days of a month that is too short for `self.day`
         return self._span(at)
+
+    def has(self, key: str) -> bool:
+        """Tell whether a span of this cadence is called so; any day may begin one that is cut."""
+        try:
+            if quarter := _QUARTER.fullmatch(key):
+                day = date(int(quarter[1]), int(quarter[2]) * _MONTHS[Rhythm.QUARTER], 1)
+            elif len(key) == len("2021-05-15"):
+                return bool(date.fromisoformat(key))
+            else:
+                day = date.fromisoformat(f"{key}-01" if "-" in key else f"{key}-01-01")
+        except ValueError:
+            return False
+        return self.span_on(day).key == key
 
     def after(self, span: Span) -> Span:
         """Return the span that follows."""

@@ -273,3 +273,14 @@ def test_counts_are_frozen_with_the_sum(
     assert may is not None
     assert (may.as_closed_minor, may.as_closed_donations, may.as_closed_donors) == (3_000, 2, 2)
     assert (may.raised_minor, may.donation_count, may.donor_count) == (7_000, 3, 3)
+
+
+@pytest.mark.parametrize("key", ["2021-13", "2021-Q4", "2022"])
+def test_period_that_will_never_be_is_not_planned(
+    session: Session, make_campaign: MakeCampaign, key: str
+) -> None:
+    campaign = make_campaign()
+    with pytest.raises(InvalidCampaign):
+        plan(session, key, tiers_minor=(1,))
+    session.rollback()
+    assert list_plans(session, campaign) == []

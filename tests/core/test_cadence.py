@@ -161,3 +161,25 @@ def test_evening_that_comes_again_after_midnight_is_in_the_new_month() -> None:
     assert again.astimezone(zone).date().month == 10
     assert MONTHLY.span_holding(again, zone) == november
     assert MONTHLY.span_holding(starts_at - MICROSECOND, zone).key == "2009-10"
+
+
+@pytest.mark.parametrize(
+    ("cadence", "key", "expected"),
+    [
+        (MONTHLY, "2021-12", True),
+        (MONTHLY, "2021-13", False),
+        (MONTHLY, "0000-01", False),
+        (MONTHLY, "2021-Q4", False),
+        (MONTHLY, "2021", False),
+        (QUARTERLY, "2021-Q4", True),
+        (QUARTERLY, "2021-10", False),
+        (YEARLY, "2021", True),
+        (FROM_APRIL_6, "2021", False),
+        (FROM_APRIL_6, "2021-04-06", True),
+        (MONTHLY, "2021-06-31", False),
+    ],
+)
+def test_cadence_knows_the_names_of_its_spans(
+    cadence: Cadence, key: str, *, expected: bool
+) -> None:
+    assert cadence.has(key) is expected
