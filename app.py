@@ -9,6 +9,7 @@ from flask_alembic import Alembic
 from werkzeug.middleware.proxy_fix import ProxyFix
 from whitenoise import WhiteNoise
 
+import admin.routes
 import ops.commands
 import ops.health
 import ops.models
@@ -64,6 +65,7 @@ def create_app(
     for face in (widget.routes, widget.images, widget.oembed, widget.sharing, widget.history):
         face.init_app(app)
     widget.demo.init_app(app)
+    admin.routes.init_app(app, settings)
     ops.health.init_app(app)
     ops.commands.init_app(app)
     ops.scheduler.init_app(app)

@@ -50,6 +50,12 @@ class Conflict(DomainError):
     code = "conflict"
 
 
+class Forbidden(DomainError):
+    """Whoever asks may not do this; asking again does not help."""
+
+    code = "forbidden"
+
+
 class TooMany(DomainError):
     """What was asked for was asked for too often; the same request works later."""
 

@@ -14,7 +14,7 @@ from markupsafe import Markup
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
 from werkzeug.exceptions import HTTPException
 
-from core.errors import Conflict, DomainError, Invalid, NotFound, TooMany, Unavailable
+from core.errors import Conflict, DomainError, Forbidden, Invalid, NotFound, TooMany, Unavailable
 from core.settings import Settings
 from core.words import (
     N_,
@@ -30,6 +30,7 @@ EXTENSION = "goalpost.settings"
 
 _STATUS: tuple[tuple[type[DomainError], HTTPStatus], ...] = (
     (NotFound, HTTPStatus.NOT_FOUND),
+    (Forbidden, HTTPStatus.FORBIDDEN),
     (TooMany, HTTPStatus.TOO_MANY_REQUESTS),
     (Unavailable, HTTPStatus.SERVICE_UNAVAILABLE),
     (Conflict, HTTPStatus.CONFLICT),

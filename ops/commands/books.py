@@ -15,8 +15,8 @@ from core.cadence import checked_key
 from core.clock import now
 from core.db import db, read_session
 from core.money import format_money
+from core.printing import PLAIN, sentences, table
 from core.web import settings
-from ops.commands.printing import PLAIN, sentences, table
 from payments import quarantine as held_money
 from payments.books import Occasion, apply_facts
 from payments.edge import current_gateway

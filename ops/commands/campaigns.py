@@ -31,11 +31,11 @@ from core.clock import now
 from core.db import db, read_session
 from core.errors import Invalid
 from core.money import known_currency, parse_amount
+from core.printing import PLAIN, sentences, table
 from core.web import settings
 from core.zones import load_zone
 from ops import jobs
 from ops.commands.dates import begin_of, end_of
-from ops.commands.printing import PLAIN, sentences, table
 
 # A draft is published by its own command, and nothing that was seen becomes one again.
 _STATES = [str(state) for state in CampaignState if state != CampaignState.DRAFT]

@@ -9,9 +9,9 @@ from flask.cli import AppGroup
 
 from core.clock import now
 from core.db import db, read_session
+from core.printing import sentences
 from core.web import settings
 from core.words import SOURCE_LANGUAGE
-from ops.commands.printing import sentences
 from payments.donating import find_donor
 from payments.errors import DonorNotFound
 from payments.letters import locale_of_donor

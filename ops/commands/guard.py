@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from campaigns.catalog import find_campaign, list_campaigns
 from core.clock import now
 from core.db import db, read_session
-from ops.commands.printing import sentences, table
+from core.printing import sentences, table
 from payments.edge import current_limits
 from payments.guarding import SITE, campaign_scope, read_standings, reset
 

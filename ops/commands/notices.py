@@ -22,9 +22,9 @@ from core.notices import (
     notify_one,
     remove_subscriber,
 )
+from core.printing import masked, sentences, table
 from core.web import settings
 from core.webhooks import is_local
-from ops.commands.printing import masked, sentences, table
 
 notices = AppGroup("notices", help="Decide who is told of what.")
 add = AppGroup("add", help="Have notices sent to somebody, or to a service.")

@@ -9,9 +9,9 @@ from core.calls import OutboxCall
 from core.clock import now
 from core.db import db, read_session
 from core.outbox import OutboxMail, retry_failed
+from core.printing import masked, sentences, table
 from core.sending import Sendable, SendState, list_posted, retry_given_up
 from core.web import settings
-from ops.commands.printing import masked, sentences, table
 
 outbox = AppGroup("outbox", help="See and retry mail, and calls to webhooks.")
 

@@ -14,9 +14,9 @@ from core.clock import now
 from core.db import db, read_session
 from core.errors import Invalid
 from core.money import parse_amount
+from core.printing import PLAIN, sentences, table
 from ops.commands.campaigns import RHYTHMS, amounts_by_frequency, campaigns
 from ops.commands.dates import end_of
-from ops.commands.printing import PLAIN, sentences, table
 
 __all__ = ["campaigns"]  # with these commands
 

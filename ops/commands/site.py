@@ -11,9 +11,9 @@ from flask.cli import AppGroup, with_appcontext
 from campaigns.audit import verify_ledger
 from core.clock import now
 from core.db import db
+from core.printing import sentences
 from core.web import settings
 from ops import demo_data
-from ops.commands.printing import sentences
 from ops.health import examine
 from ops.scheduler import run_scheduler
 

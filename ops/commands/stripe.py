@@ -14,9 +14,9 @@ from core.clock import now
 from core.db import db, read_session
 from core.errors import Invalid
 from core.money import format_money
+from core.printing import PLAIN, sentences, table
 from core.web import settings
 from ops import jobs
-from ops.commands.printing import PLAIN, sentences, table
 from ops.watch import tell_drift
 from payments.drift import find_drift
 from payments.edge import current_gateway, open_session

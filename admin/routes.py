@@ -1,0 +1,16 @@
+"""All pages of the admin, and what signs people in to them."""
+
+from __future__ import annotations
+
+from flask import Flask
+
+from admin import commands, home, security
+from core.settings import Settings
+
+
+def init_app(app: Flask, settings: Settings) -> None:
+    """Give `app` the admin. The forms' CSRF protection must be there before."""
+    security.init_app(app, settings)
+    for module in (home,):
+        app.register_blueprint(module.bp)
+    app.cli.add_command(commands.users)

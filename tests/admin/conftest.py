@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import time
+from typing import Protocol
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy.orm import Session
+
+from admin.models import User
+from admin.roles import Role
+from admin.users import add_user
+from core.auditlog import COMMAND_LINE
+from core.clock import MovableClock
+
+
+class SignIn(Protocol):
+    """Returns a client in which a user of that role is signed in; makes the user."""
+
+    def __call__(
+        self, role: Role = Role.OWNER, *, email: str | None = None, fresh: bool = True
+    ) -> FlaskClient: ...
+
+
+@pytest.fixture
+def make_user(session: Session, clock: MovableClock) -> MakeUser:
+    def make(role: Role = Role.OWNER, *, email: str | None = None) -> User:
+        user = add_user(
+            session,
+            email or f"{role}@courier.example",
+            role,
+            actor=COMMAND_LINE,
+            now=clock.now(),
+        )
+        session.commit()
+        return user
+
+    return make
+
+
+class MakeUser(Protocol):
+    """Makes a user of that role, and commits."""
+
+    def __call__(self, role: Role = Role.OWNER, *, email: str | None = None) -> User: ...
+
+
+@pytest.fixture
+def sign_in(app: Flask, make_user: MakeUser) -> SignIn:
+    # No form: to hash a password each time would take longer than most tests.
+    def sign(
+        role: Role = Role.OWNER, *, email: str | None = None, fresh: bool = True
+    ) -> FlaskClient:
+        user = make_user(role, email=email)
+        client = app.test_client()
+        sign_in_as(client, user, fresh=fresh)
+        return client
+
+    return sign
+
+
+def sign_in_as(client: FlaskClient, user: User, *, fresh: bool = True) -> None:
+    """Put the user into the client's session, as signing in does."""
+    with client.session_transaction() as cookie:
+        cookie["_user_id"] = user.fs_uniquifier
+        cookie["_fresh"] = True
+        cookie["fs_paa"] = time.time() - (0 if fresh else 3600)
+
+
+def csrf_token(client: FlaskClient, path: str = "/admin/") -> str:
+    """Return the token that the forms of a page carry."""
+    page = client.get(path).text
+    return page.partition('name="csrf_token" value="')[2].partition('"')[0]

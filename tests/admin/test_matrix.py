@@ -1,0 +1,118 @@
+"""Every route of the admin, with every role: who gets in, and that nothing is left undeclared."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.routing import Rule
+
+from admin.access import need_of
+from admin.roles import GRANTS, Permission, Role
+from tests.admin.conftest import SignIn
+
+only_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+# What stands for the blanks of addresses: nothing that is there, so that whoever may look finds
+# nothing (404) and whoever may not is refused before (403).
+SAMPLES = {"default": "nothing-here", "int": 999_999}
+
+
+def rules(app: Flask) -> Iterator[tuple[str, Rule]]:
+    """Yield each address of the admin with each method that it takes."""
+    for rule in app.url_map.iter_rules():
+        if rule.rule.startswith("/admin"):
+            for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
+                yield method, rule
+
+
+def address(app: Flask, rule: Rule) -> str:
+    blanks = re.findall(r"<(?:(\w+):)?(\w+)>", rule.rule)
+    values = {name: SAMPLES["int" if kind == "int" else "default"] for kind, name in blanks}
+    return str(app.url_map.bind("localhost").build(rule.endpoint, values))
+
+
+def is_foreign(rule: Rule) -> bool:
+    """Tell whether a view is Flask-Security's, which has rules of its own."""
+    return str(rule.endpoint).startswith("security.")
+
+
+@only_sqlite
+def test_every_view_of_the_admin_says_whom_it_is_for(app: Flask) -> None:
+    silent = [
+        rule.rule
+        for _, rule in rules(app)
+        if not is_foreign(rule) and need_of(app.view_functions[rule.endpoint]) is None
+    ]
+
+    assert silent == []
+
+
+@only_sqlite
+@pytest.mark.parametrize("role", list(Role))
+def test_each_role_gets_where_it_may_and_nowhere_else(
+    app: Flask, sign_in: SignIn, role: Role
+) -> None:
+    app.config["WTF_CSRF_ENABLED"] = False
+    client = sign_in(role)
+    for method, rule in rules(app):
+        need = need_of(app.view_functions[rule.endpoint])
+        if is_foreign(rule) or need is None:
+            continue
+        response = client.open(address(app, rule), method=method)
+        where = f"{role} {method} {rule.rule}: {response.status}"
+        if need.permission in GRANTS[role]:
+            assert response.status_code != 403, where
+            assert response.status_code < 500, where
+            assert "/admin/sign-in" not in response.headers.get("Location", ""), where
+        else:
+            assert response.status_code == 403, where
+
+
+@only_sqlite
+def test_nobody_gets_in_without_signing_in(app: Flask, client: FlaskClient) -> None:
+    app.config["WTF_CSRF_ENABLED"] = False
+    for method, rule in rules(app):
+        if is_foreign(rule):
+            continue
+        response = client.open(address(app, rule), method=method)
+
+        assert response.status_code == 303, f"{method} {rule.rule}"
+        assert response.headers["Location"].startswith("/admin/sign-in"), rule.rule
+
+
+@only_sqlite
+def test_nothing_is_changed_without_the_token_of_a_form(app: Flask, sign_in: SignIn) -> None:
+    client = sign_in(Role.OWNER)
+    for method, rule in rules(app):
+        if method != "GET" and not is_foreign(rule):
+            response = client.open(address(app, rule), method=method)
+
+            assert response.status_code == 403, f"{method} {rule.rule}"
+
+
+@only_sqlite
+def test_what_wants_a_fresh_sign_in_asks_for_the_password_again(
+    app: Flask, sign_in: SignIn
+) -> None:
+    app.config["WTF_CSRF_ENABLED"] = False
+    client = sign_in(Role.OWNER, fresh=False)
+    for method, rule in rules(app):
+        need = need_of(app.view_functions[rule.endpoint])
+        if need is not None and need.fresh:
+            response = client.open(address(app, rule), method=method)
+
+            assert response.status_code == 303, f"{method} {rule.rule}"
+            assert response.headers["Location"].startswith("/admin/confirm"), rule.rule
+
+
+@only_sqlite
+def test_refunds_and_users_want_a_fresh_sign_in(app: Flask) -> None:
+    for method, rule in rules(app):
+        need = need_of(app.view_functions[rule.endpoint])
+        if need is None or method == "GET":
+            continue
+        if need.permission in {Permission.REFUND, Permission.MANAGE_USERS}:
+            assert need.fresh, f"{method} {rule.rule}"
