@@ -99,7 +99,7 @@ def test_every_address_is_documented_and_none_is_made_up(app: Flask) -> None:
         f"{method} {rule.rule}"
         for rule in app.url_map.iter_rules()
         if rule.endpoint != "static"
-        # The pages of the admin are found from the first one; their addresses are promised to nobody.
+        # The pages of the admin are found from the first one; nobody is promised their addresses.
         and (rule.rule == "/admin/" or not rule.rule.startswith("/admin/"))
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
     }
