@@ -25,10 +25,12 @@ from admin.roles import Permission, grants
 from core.auditlog import Actor
 from core.db import read_session
 from core.errors import Forbidden
-from core.web import answer_error
+from core.web import answer_error, settings
 
 F = TypeVar("F", bound=Callable[..., Any])
 FRESH = timedelta(minutes=15)
+# Where the cookie holds the token of the session: see `admin.sessions`.
+SESSION_KEY = "admin_session"
 _NEEDS = "goalpost_needs"
 
 
@@ -114,9 +116,20 @@ def _guard() -> ResponseReturnValue | None:
         return _to_sign_in()
     if not may(need.permission):
         raise WrongRole("Your role does not allow this.")
+    if _wants_second_factor(need):
+        return redirect(url_for("admin_account.account"), code=303)
     if need.fresh and not check_and_update_authn_fresh(FRESH, timedelta(0)):
         return redirect(url_for("security.verify", next=_back()), code=303)
     return None
+
+
+def _wants_second_factor(need: Need) -> bool:
+    """Tell whether one has to set up a second factor before anything else."""
+    return (
+        settings().second_factor == "required"
+        and need.permission is not Permission.OWN_ACCOUNT
+        and not current_admin().has_second_factor
+    )
 
 
 def _to_sign_in() -> ResponseReturnValue:

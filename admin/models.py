@@ -1,12 +1,13 @@
-"""The tables of signing in: users, and their passkeys."""
+"""The tables of signing in: users and their passkeys, their sessions, links and attempts."""
 
 from __future__ import annotations
 
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 from flask_security import AsaList, UserMixin, WebAuthnMixin
-from sqlalchemy import CheckConstraint, ForeignKey, LargeBinary, String
+from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, String
 from sqlalchemy.ext.mutable import MutableList
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
@@ -33,10 +34,11 @@ class User(Base, UserMixin):
     # What sessions name the user by: a new one ends them all.
     fs_uniquifier: Mapped[str] = mapped_column(String(64), unique=True)
     created_at: Mapped[datetime]
-    # The second factor: its method, its secret (encrypted), and what is left of the recovery codes
-    # (encrypted).
+    # The second factor: its method, its secret (encrypted), up to which half minute its codes were
+    # used, and what is left of the recovery codes (encrypted).
     tf_primary_method: Mapped[str | None] = mapped_column(String(64))
     tf_totp_secret: Mapped[str | None] = mapped_column(String(255))
+    totp_counter: Mapped[int | None]
     mf_recovery_codes: Mapped[list[str] | None] = mapped_column(MutableList.as_mutable(AsaList()))
     # What authenticators know the user by.
     fs_webauthn_user_handle: Mapped[str | None] = mapped_column(  # type: ignore[assignment]
@@ -59,6 +61,11 @@ class User(Base, UserMixin):
     def actor(self) -> Actor:
         """The user as the audit log names them."""
         return Actor(f"user:{self.id}", self.email)
+
+    @property
+    def has_second_factor(self) -> bool:
+        """Whether a password alone does not let this user in."""
+        return self.tf_primary_method is not None or bool(self.webauthn)
 
 
 class Passkey(Base, WebAuthnMixin):
@@ -86,3 +93,68 @@ class Passkey(Base, WebAuthnMixin):
     def get_user_mapping(self) -> dict[str, Any]:
         """Return by what its user is found."""
         return {"id": self.user_id}
+
+
+class AdminSession(Base):
+    """A browser in which somebody is signed in. The cookie holds a token; here is its hash."""
+
+    __tablename__ = "admin_sessions"
+    __table_args__ = (
+        Index("ix_admin_sessions_user_id", "user_id"),
+        {"sqlite_strict": True},
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    token_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    created_at: Mapped[datetime]
+    seen_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+    # As the browser calls itself, in a few words: Firefox on Linux.
+    browser: Mapped[str] = mapped_column(String(80))
+
+
+class LinkPurpose(StrEnum):
+    """What a one-time link is for. Stored by value."""
+
+    FIRST = "first"  # makes the first owner
+    INVITE = "invite"  # a new user chooses a password
+    RESET = "reset"  # somebody who forgot theirs does
+
+
+class SignInLink(Base):
+    """A link that works once. Only its receiver has its token: here is its hash."""
+
+    __tablename__ = "sign_in_links"
+    __table_args__ = (
+        CheckConstraint("purpose IN ('first', 'invite', 'reset')", name="purpose"),
+        CheckConstraint("(purpose = 'first') = (user_id IS NULL)", name="of_a_user"),
+        {"sqlite_strict": True},
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    token_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    purpose: Mapped[str] = mapped_column(String(8))
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
+
+
+class SignInAttempt(Base):
+    """That somebody tried to get in: by it guesses are slowed down. Forgotten after a month."""
+
+    __tablename__ = "sign_in_attempts"
+    __table_args__ = (
+        Index("ix_sign_in_attempts_account_at", "account", "at"),
+        Index("ix_sign_in_attempts_network_at", "network", "at"),
+        Index("ix_sign_in_attempts_at", "at"),
+        {"sqlite_strict": True},
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    # A hash of the address that was typed: whoever mistypes theirs leaves no trace of it.
+    account: Mapped[str] = mapped_column(String(64))
+    network: Mapped[str] = mapped_column(String(64))
+    succeeded: Mapped[bool]
+    at: Mapped[datetime]

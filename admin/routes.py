@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from flask import Flask
 
-from admin import commands, home, security
+from admin import account, commands, home, security, user_pages, welcome
 from core.settings import Settings
 
 
 def init_app(app: Flask, settings: Settings) -> None:
     """Give `app` the admin. The forms' CSRF protection must be there before."""
     security.init_app(app, settings)
-    for module in (home,):
+    for module in (home, account, user_pages, welcome):
         app.register_blueprint(module.bp)
     app.cli.add_command(commands.users)

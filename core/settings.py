@@ -121,6 +121,11 @@ class Settings(BaseSettings):
         default=None,
         description="Another address that speaks the challenge's API: the sandbox.",
     )
+    second_factor: Literal["optional", "required"] = Field(
+        default="optional",
+        description="Whether those who sign in to the admin must have more than a password:"
+        " `required` has them set up a passkey or codes before anything else.",
+    )
     mail_url: SecretStr | None = Field(
         default=None,
         description="Where mail is handed over: `smtp://user:password@host:587` or `smtps://…`."

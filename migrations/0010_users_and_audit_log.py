@@ -1,4 +1,4 @@
-"""Users and their passkeys, and the audit log, which nobody may change."""
+"""Users and how they sign in, and the audit log, which nobody may change."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -23,6 +23,7 @@ def upgrade() -> None:
         sa.Column('created_at', UtcDateTime(), nullable=False),
         sa.Column('tf_primary_method', sa.String(64), nullable=True),
         sa.Column('tf_totp_secret', sa.String(255), nullable=True),
+        sa.Column('totp_counter', sa.BigInteger(), nullable=True),
         sa.Column('mf_recovery_codes', sa.UnicodeText(), nullable=True),
         sa.Column('fs_webauthn_user_handle', sa.String(64), nullable=True),
         sa.CheckConstraint("role IN ('owner', 'accountant', 'editor', 'viewer')", name='ck_users_role'),
@@ -52,6 +53,50 @@ def upgrade() -> None:
         sa.UniqueConstraint('credential_id', name='uq_passkeys_credential_id'),
         sqlite_strict=True,
     )
+    op.create_table(
+        'admin_sessions',
+        sa.Column('id', sa.BigInteger(), nullable=False),
+        sa.Column('token_hash', sa.String(64), nullable=False),
+        sa.Column('user_id', sa.BigInteger(), nullable=False),
+        sa.Column('created_at', UtcDateTime(), nullable=False),
+        sa.Column('seen_at', UtcDateTime(), nullable=False),
+        sa.Column('ended_at', UtcDateTime(), nullable=True),
+        sa.Column('browser', sa.String(80), nullable=False),
+        sa.ForeignKeyConstraint(['user_id'], ['users.id'], name='fk_admin_sessions_user_id_users'),
+        sa.PrimaryKeyConstraint('id', name='pk_admin_sessions'),
+        sa.UniqueConstraint('token_hash', name='uq_admin_sessions_token_hash'),
+        sqlite_strict=True,
+    )
+    op.create_index('ix_admin_sessions_user_id', 'admin_sessions', ['user_id'])
+    op.create_table(
+        'sign_in_links',
+        sa.Column('id', sa.BigInteger(), nullable=False),
+        sa.Column('token_hash', sa.String(64), nullable=False),
+        sa.Column('purpose', sa.String(8), nullable=False),
+        sa.Column('user_id', sa.BigInteger(), nullable=True),
+        sa.Column('created_at', UtcDateTime(), nullable=False),
+        sa.Column('expires_at', UtcDateTime(), nullable=False),
+        sa.Column('used_at', UtcDateTime(), nullable=True),
+        sa.CheckConstraint("purpose IN ('first', 'invite', 'reset')", name='ck_sign_in_links_purpose'),
+        sa.CheckConstraint("(purpose = 'first') = (user_id IS NULL)", name='ck_sign_in_links_of_a_user'),
+        sa.ForeignKeyConstraint(['user_id'], ['users.id'], name='fk_sign_in_links_user_id_users'),
+        sa.PrimaryKeyConstraint('id', name='pk_sign_in_links'),
+        sa.UniqueConstraint('token_hash', name='uq_sign_in_links_token_hash'),
+        sqlite_strict=True,
+    )
+    op.create_table(
+        'sign_in_attempts',
+        sa.Column('id', sa.BigInteger(), nullable=False),
+        sa.Column('account', sa.String(64), nullable=False),
+        sa.Column('network', sa.String(64), nullable=False),
+        sa.Column('succeeded', sa.Boolean(), nullable=False),
+        sa.Column('at', UtcDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint('id', name='pk_sign_in_attempts'),
+        sqlite_strict=True,
+    )
+    op.create_index('ix_sign_in_attempts_account_at', 'sign_in_attempts', ['account', 'at'])
+    op.create_index('ix_sign_in_attempts_network_at', 'sign_in_attempts', ['network', 'at'])
+    op.create_index('ix_sign_in_attempts_at', 'sign_in_attempts', ['at'])
     op.create_table(
         'audit_records',
         sa.Column('id', sa.BigInteger(), nullable=False),
@@ -94,5 +139,11 @@ def downgrade() -> None:
     op.drop_table('audit_records')
     if op.get_bind().dialect.name == 'postgresql':
         op.execute("DROP FUNCTION audit_records_are_append_only()")
+    for column in ('at', 'network_at', 'account_at'):
+        op.drop_index(f'ix_sign_in_attempts_{column}', 'sign_in_attempts')
+    op.drop_table('sign_in_attempts')
+    op.drop_table('sign_in_links')
+    op.drop_index('ix_admin_sessions_user_id', 'admin_sessions')
+    op.drop_table('admin_sessions')
     op.drop_table('passkeys')
     op.drop_table('users')

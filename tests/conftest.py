@@ -21,6 +21,7 @@ from flask.testing import FlaskClient
 from hypothesis import settings as hypothesis_settings
 from sqlalchemy.orm import Session
 
+import admin.security
 from app import create_app
 from campaigns.catalog import NewCampaign, create_campaign
 from campaigns.models import Campaign
@@ -44,6 +45,11 @@ START = datetime(2021, 5, 12, 10, 11, 12, tzinfo=UTC)
 for _name in Settings.model_fields:
     os.environ.pop(_name.upper(), None)
 Settings.model_config["env_file"] = None
+
+# What a password costs to hash is a promise (tests/admin/test_passwords.py holds it); tests that
+# sign people in don't pay it each time.
+REAL_HASHING = dict(admin.security.HASHING)
+admin.security.HASHING.update(argon2__memory_cost=8, argon2__time_cost=1)
 
 _run_key = pytest.StashKey[Path]()
 

@@ -8,8 +8,10 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 
+from admin.access import SESSION_KEY
 from admin.models import User
 from admin.roles import Role
+from admin.sessions import begin_session
 from admin.users import add_user
 from core.auditlog import COMMAND_LINE
 from core.clock import MovableClock
@@ -46,22 +48,27 @@ class MakeUser(Protocol):
 
 
 @pytest.fixture
-def sign_in(app: Flask, make_user: MakeUser) -> SignIn:
+def sign_in(app: Flask, session: Session, clock: MovableClock, make_user: MakeUser) -> SignIn:
     # No form: to hash a password each time would take longer than most tests.
     def sign(
         role: Role = Role.OWNER, *, email: str | None = None, fresh: bool = True
     ) -> FlaskClient:
         user = make_user(role, email=email)
         client = app.test_client()
-        sign_in_as(client, user, fresh=fresh)
+        sign_in_as(client, session, user, clock, fresh=fresh)
         return client
 
     return sign
 
 
-def sign_in_as(client: FlaskClient, user: User, *, fresh: bool = True) -> None:
-    """Put the user into the client's session, as signing in does."""
+def sign_in_as(
+    client: FlaskClient, session: Session, user: User, clock: MovableClock, *, fresh: bool = True
+) -> None:
+    """Begin a session of the user in this client, as signing in does."""
+    token = begin_session(session, user, browser="Firefox/140.0 (X11; Linux)", now=clock.now())
+    session.commit()
     with client.session_transaction() as cookie:
+        cookie[SESSION_KEY] = token
         cookie["_user_id"] = user.fs_uniquifier
         cookie["_fresh"] = True
         cookie["fs_paa"] = time.time() - (0 if fresh else 3600)
