@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from flask import Flask
 
-from admin import account, commands, home, security, user_pages, welcome
+from admin import account, commands, home, security, throttle, user_pages, welcome
 from core.settings import Settings
+from core.upkeep import forget_too
 
 
 def init_app(app: Flask, settings: Settings) -> None:
@@ -14,3 +15,4 @@ def init_app(app: Flask, settings: Settings) -> None:
     for module in (home, account, user_pages, welcome):
         app.register_blueprint(module.bp)
     app.cli.add_command(commands.users)
+    forget_too(app, lambda session, now: throttle.forget_old(session, now=now))

@@ -55,13 +55,17 @@ class Children:
     def __exit__(self, *_: object) -> None:
         self._stop()
 
-    def do(self, name: str, command: Sequence[str]) -> None:
-        """Run a command to its end; raise ChildFailed, with all that it said, where it fails."""
+    def do(self, name: str, command: Sequence[str]) -> Sequence[str]:
+        """Run a command to its end and return the last lines that it said.
+
+        Raises ChildFailed, with them, where it fails.
+        """
         with self._step(name):
             child = self._spawn(name, command, shown=False)
             if child.process.wait():
                 raise ChildFailed(_obituary(child))
             self._forget(child)
+            return list(child.last_lines)
 
     def start(
         self, name: str, command: Sequence[str], *, ready: str, check: str | None = None

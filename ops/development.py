@@ -102,13 +102,15 @@ def _run(port: int, instance: Path) -> None:
         children.do("database", _flask("db", "upgrade"))
         if settings.demo:
             children.do("demo campaign", _flask("demo"))
+        said = children.do("first owner", _flask("users", "first-link"))
+        link = next((line for line in said if line.startswith(settings.base_url)), None)
         local = f"http://localhost:{port}"
         children.start("web", _web(port, settings), ready=f"{local}/readyz")
         children.start(
             "scheduler", _flask("scheduler", "run"), ready=f"{local}/readyz", check="job roll"
         )
         mail = f"http://localhost:{port + 2}" if catches_mail else None
-        _say_where(settings, sandbox=added.get("STRIPE_API_BASE"), mail=mail)
+        _say_where(settings, sandbox=added.get("STRIPE_API_BASE"), mail=mail, first_link=link)
         children.wait()
 
 
@@ -204,13 +206,18 @@ def _start_sandbox(
     children.start("sandbox", command, ready=f"{address}/health")
 
 
-def _say_where(settings: Settings, *, sandbox: str | None, mail: str | None) -> None:
+def _say_where(
+    settings: Settings, *, sandbox: str | None, mail: str | None, first_link: str | None
+) -> None:
     places = []
     if settings.demo:
         places.append(("An article with the widget", settings.base_url + _ARTICLE))
         places.append(("The campaign and its form", settings.base_url + _CAMPAIGN))
     else:
         places.append(("The campaigns", settings.base_url))
+    places.append(("The admin", f"{settings.base_url}/admin/"))
+    if first_link:
+        places.append(("Its first owner, by this link, once", first_link))
     if sandbox:
         places.append(("The sandbox in Stripe's place", sandbox))
     if mail:

@@ -24,6 +24,7 @@ from core.clock import now, stopwatch
 from core.db import in_transaction
 from core.outbox import send_due
 from core.smtp import smtp_server
+from core.upkeep import all_to_forget
 from core.web import settings
 from core.webhooks import client_of
 from ops.leaps import clock_is_believed
@@ -150,7 +151,9 @@ def forget() -> int:
     total = 0
     for _ in range(MOST_TURNS):
         with open_session() as session:
-            count = tidy(session, retention, now=now())
+            instant = now()
+            count = tidy(session, retention, now=instant)
+            count += sum(forget_more(session, instant) for forget_more in all_to_forget())
             session.commit()
         total += count
         if not count:

@@ -29,11 +29,13 @@ PASSWORD = "a quiet harbour at noon"
 def run(app: Flask, *arguments: str) -> str:
     result = app.test_cli_runner().invoke(args=list(arguments))
     assert result.exit_code == 0, result.output
-    return result.output
+    output: str = result.output
+    return output
 
 
 def path_in(text: str) -> str:
-    return re.findall(r"http://localhost:8000(/admin/welcome/[\w-]+)", text)[0]
+    paths: list[str] = re.findall(r"http://localhost:8000(/admin/welcome/[\w-]+)", text)
+    return paths[0]
 
 
 def choose(client: FlaskClient, path: str, **fields: str) -> int:

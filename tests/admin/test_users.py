@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 import threading
+from pathlib import Path
 
 import pytest
 from flask import Flask
@@ -133,3 +134,10 @@ class TestSecondFactorRequired:
         user.tf_primary_method = "authenticator"
         session.commit()
         assert client.get("/admin/users").status_code == 200
+
+
+def test_the_paper_tells_the_roles_as_the_page_does() -> None:
+    paper = (Path(__file__).resolve().parents[2] / "docs" / "admin.md").read_text(encoding="utf-8")
+    told = dict(re.findall(r"^\| `(\w+)` \| (.+) \|$", paper, re.MULTILINE))
+
+    assert told == {role.value: text for role, text in TOLD.items()}
