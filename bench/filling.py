@@ -96,6 +96,16 @@ def fill(site: Site, entries: int) -> None:
         )
         connection.execute(
             text(
+                "INSERT INTO period_parts (period_id, place_id, is_offline, is_regular,"
+                " gross_minor, refunds_minor, gift_count) SELECT 1, 0, :no, :no,"
+                " sum(CASE WHEN amount_minor > 0 THEN amount_minor ELSE 0 END),"
+                " sum(CASE WHEN amount_minor < 0 THEN amount_minor ELSE 0 END), :gifts"
+                " FROM ledger_entries"
+            ),
+            {"gifts": gifts, "no": False},
+        )
+        connection.execute(
+            text(
                 "UPDATE periods SET donation_count = :gifts, donor_count = :donors, raised_minor ="
                 " (SELECT sum(amount_minor) FROM ledger_entries) WHERE id = 1"
             ),

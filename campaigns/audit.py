@@ -9,7 +9,14 @@ from typing import Any
 from sqlalchemy import Select, case, func, select
 from sqlalchemy.orm import Session, aliased
 
-from campaigns.ledger_models import EntryKind, LedgerEntry, PeriodDonor, Reference
+from campaigns.ledger_models import (
+    EntryKind,
+    LedgerEntry,
+    PeriodDonor,
+    PeriodPart,
+    Reference,
+    ReferenceKind,
+)
 from campaigns.models import Campaign, Period
 
 _OF_GIFTS = LedgerEntry.kind == EntryKind.GIFT
@@ -51,6 +58,7 @@ def verify_ledger(session: Session) -> Audit:
         *_gifts_below_zero(session),
         *_covers(session),
         *_closed_periods(session),
+        *_parts(session),
     )
     return Audit(
         entries=session.scalar(select(func.count()).select_from(LedgerEntry)) or 0,
@@ -206,3 +214,75 @@ def _closed_periods(session: Session) -> Iterator[Difference]:
     )
     for slug, key, raised, explained in session.execute(statement):
         yield Difference(f"{slug} {key}", "as closed and adjusted", raised, int(explained or 0))
+
+
+def _parts(session: Session) -> Iterator[Difference]:
+    """What each part of a period is, made again from the entries of its references."""
+    gift, reduction = aliased(Reference), aliased(Reference)
+    key = (
+        LedgerEntry.period_id,
+        gift.place_id,
+        gift.kind == ReferenceKind.OFFLINE,
+        gift.is_regular,
+    )
+    amount = func.sum(LedgerEntry.amount_minor)
+    own = aliased(Reference)
+    sums = (
+        select(
+            *key,
+            amount.filter(_OF_GIFTS, own.gift_id.is_(None)),
+            amount.filter(_OF_GIFTS, own.kind == ReferenceKind.REFUND),
+            amount.filter(_OF_GIFTS, own.kind == ReferenceKind.DISPUTE),
+            amount.filter(_OF_COVERS),
+        )
+        .join(own, own.id == LedgerEntry.reference_id)
+        .join(gift, gift.id == func.coalesce(own.gift_id, own.id))
+        .group_by(*key)
+    )
+    found: dict[tuple[Any, ...], list[int]] = {}
+    for period_id, place_id, is_offline, is_regular, *figures in session.execute(sums):
+        part = (period_id, place_id, bool(is_offline), bool(is_regular))
+        found[part] = [*(int(figure or 0) for figure in figures), 0]
+    taken = (
+        select(reduction.gift_id, func.sum(reduction.posted_minor).label("minor"))
+        .where(reduction.gift_id.is_not(None))
+        .group_by(reduction.gift_id)
+        .subquery()
+    )
+    counted_key = (
+        gift.period_id,
+        gift.place_id,
+        gift.kind == ReferenceKind.OFFLINE,
+        gift.is_regular,
+    )
+    counts = (
+        select(*counted_key, func.count())
+        .outerjoin(taken, taken.c.gift_id == gift.id)
+        .where(gift.gift_id.is_(None), gift.posted_minor + func.coalesce(taken.c.minor, 0) > 0)
+        .group_by(*counted_key)
+    )
+    for period_id, place_id, is_offline, is_regular, count in session.execute(counts):
+        part = (period_id, place_id, bool(is_offline), bool(is_regular))
+        found.setdefault(part, [0] * 5)[-1] = count
+    names = ("gross_minor", "refunds_minor", "disputes_minor", "cover_minor", "gift_count")
+    for row in session.scalars(select(PeriodPart).order_by(PeriodPart.period_id)):
+        part = (row.period_id, row.place_id, row.is_offline, row.is_regular)
+        yield from _compare_part(
+            part, [getattr(row, name) for name in names], found.pop(part, None)
+        )
+    for part, figures in found.items():
+        yield from _compare_part(part, [0] * len(names), figures)
+
+
+def _compare_part(
+    part: tuple[Any, ...], kept: list[int], recomputed: list[int] | None
+) -> Iterator[Difference]:
+    period_id, place_id, is_offline, is_regular = part
+    where = (
+        f"period {period_id}, place {place_id}, {'offline' if is_offline else 'online'},"
+        f" {'regular' if is_regular else 'once'}"
+    )
+    names = ("gross", "refunds", "disputes", "covers", "gifts")
+    for name, was, should in zip(names, kept, recomputed or [0] * len(kept), strict=True):
+        if was != should:
+            yield Difference(where, name, was, should)

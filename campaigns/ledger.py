@@ -24,6 +24,7 @@ from sqlalchemy.orm import Session
 from campaigns.errors import LedgerConflict, StaleFacts
 from campaigns.ledger_models import EntryKind, LedgerEntry, PeriodDonor, Reference, ReferenceKind
 from campaigns.models import Campaign, Period
+from campaigns.parts import UNKNOWN, Origin, move_part, place_id_of
 from campaigns.periods import get_or_create_period
 from core.db import insert_if_absent
 from core.money import MOST_MINOR
@@ -37,7 +38,8 @@ _SERVED_FIRST = {ReferenceKind.REFUND: 0, ReferenceKind.DISPUTE: 1}
 class Gift:
     """What is known of one gift. `paid_at` decides its period, for good.
 
-    `effect_minor` is the gift alone; `cover_minor` came with it, to cover the fees.
+    `effect_minor` is the gift alone; `cover_minor` came with it, to cover the fees. `origin` is
+    taken over when the gift is first stated, and stays.
     """
 
     reference: str
@@ -46,6 +48,7 @@ class Gift:
     cover_minor: int = 0
     paid_at: datetime
     donor_key: str | None = None
+    origin: Origin = UNKNOWN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +92,8 @@ def state_gift(
             "period_id": period.id,
             "paid_at": gift.paid_at,
             "donor_key": gift.donor_key or gift.reference,
+            "place_id": place_id_of(session, gift.origin),
+            "is_regular": gift.origin.is_regular,
             "stated_minor": 0,
             "posted_minor": 0,
             "entry_count": 0,
@@ -145,6 +150,8 @@ def _state_reduction(session: Session, gift: Reference, reduction: Reduction) ->
             "period_id": gift.period_id,
             "paid_at": gift.paid_at,
             "donor_key": gift.donor_key,
+            "place_id": gift.place_id,
+            "is_regular": gift.is_regular,
             "stated_minor": 0,
             "posted_minor": 0,
             "entry_count": 0,
@@ -206,6 +213,12 @@ def _settle(session: Session, gift: Reference, *, cause: str, now: datetime) -> 
         due.append((gift, EntryKind.COVER, cover_change))
     if due:
         after_close = _move_period(session, gift, before=before, after=left, cover=cover_change)
+        move_part(
+            session,
+            gift,
+            [(ReferenceKind(row.kind), kind, change) for row, kind, change in due],
+            gifts=(left > 0) - (before > 0),
+        )
         for row, kind, change_minor in due:
             _post(session, row, kind, change_minor, after_close=after_close, cause=cause, now=now)
         session.flush()

@@ -10,7 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.db import Base
@@ -82,6 +82,10 @@ class Reference(Base):
     cover_stated_minor: Mapped[int] = mapped_column(default=0, server_default="0")
     cover_posted_minor: Mapped[int] = mapped_column(default=0, server_default="0")
     entry_count: Mapped[int] = mapped_column(default=0)
+    # Where the gift was asked for (see Place; 0 is nowhere that we know of), and whether it is one
+    # of a regular gift's. A reduction has those of its gift.
+    place_id: Mapped[int] = mapped_column(default=0, server_default="0")
+    is_regular: Mapped[bool] = mapped_column(default=False, server_default=false())
     # Of a gift: how often it was stated. Tells whoever read it before asking Stripe whether
     # somebody who asked later was quicker.
     version: Mapped[int] = mapped_column(default=0)
@@ -124,6 +128,52 @@ class LedgerEntry(Base):
     after_close: Mapped[bool] = mapped_column(default=False)
     # What brought it: an event's id, a command.
     cause: Mapped[str] = mapped_column(String(255))
+
+
+class Place(Base):
+    """Where gifts were asked for: the article that led to them, and where in it the bar stood.
+
+    `source` is the article's address, origin and path; `site` its host. Empty is unknown.
+    """
+
+    __tablename__ = "places"
+    __table_args__ = (UniqueConstraint("source", "slot"), {"sqlite_strict": True})
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    source: Mapped[str] = mapped_column(String(500))
+    slot: Mapped[str] = mapped_column(String(32))
+    site: Mapped[str] = mapped_column(String(255))
+
+
+class PeriodPart(Base):
+    """What a period raised from one place, in one way: the figures that its sum is made of.
+
+    Kept in the transaction of the entries, as the sum itself is: to read a month costs the same
+    at ten gifts and at ten million. Reductions count where their gift does.
+    """
+
+    __tablename__ = "period_parts"
+    __table_args__ = (
+        CheckConstraint("gross_minor >= 0 AND cover_minor >= 0", name="comes_in"),
+        CheckConstraint("refunds_minor <= 0 AND disputes_minor <= 0", name="goes_out"),
+        CheckConstraint("gross_minor + refunds_minor + disputes_minor >= 0", name="raised"),
+        CheckConstraint("gift_count >= 0", name="count_not_negative"),
+        {"sqlite_strict": True},
+    )
+
+    period_id: Mapped[int] = mapped_column(
+        ForeignKey("periods.id"), primary_key=True, autoincrement=False
+    )
+    # 0 where there is none.
+    place_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    is_offline: Mapped[bool] = mapped_column(primary_key=True)
+    is_regular: Mapped[bool] = mapped_column(primary_key=True)
+    gross_minor: Mapped[int] = mapped_column(default=0, server_default="0")
+    refunds_minor: Mapped[int] = mapped_column(default=0, server_default="0")
+    disputes_minor: Mapped[int] = mapped_column(default=0, server_default="0")
+    cover_minor: Mapped[int] = mapped_column(default=0, server_default="0")
+    # Gifts of which something is left.
+    gift_count: Mapped[int] = mapped_column(default=0, server_default="0")
 
 
 class PeriodDonor(Base):

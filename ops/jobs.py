@@ -17,7 +17,6 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from campaigns.announcing import announce_closed, announce_goals, unannounced_period_ids
-from campaigns.audit import verify_ledger
 from campaigns.rolling import Rolled, roll_due
 from core.calls import send_due_calls
 from core.clock import now, stopwatch
@@ -32,6 +31,7 @@ from ops.models import JobRun
 from ops.runs import begin_run, claim_run, end_run
 from ops.watch import note_return, tell_drift, tell_inbox, tell_return
 from payments.edge import current_gateway, current_limits, open_session
+from payments.fee_sums import verify_books
 from payments.guarding import watch
 from payments.inbox import due_event_ids, work_event
 from payments.privacy import Retention, tidy
@@ -176,7 +176,7 @@ def audit() -> None:
         # One that lies ahead was written by a clock that was wrong.
         if last is not None and now() - AUDIT_EVERY < last.started_at <= now():
             return
-        found = verify_ledger(session)
+        found = verify_books(session)
         differences = [str(difference) for difference in found.differences]
         tell_drift(session, differences, books="ours", now=now())
         begin_run(session, "audit-done", now=now())

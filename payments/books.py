@@ -21,12 +21,14 @@ from campaigns.errors import StaleFacts
 from campaigns.ledger import Gift, Reduction, gift_versions, state_gift
 from campaigns.ledger_models import ReferenceKind
 from campaigns.models import Campaign
+from campaigns.parts import Origin
 from campaigns.recent import name_gift
 from core.db import OpenSession, in_transaction, insert_if_absent
 from payments import gateway, quarantine, recurring
 from payments.donating import known_donor
 from payments.errors import DonationNotKnownYet
 from payments.facts import Facts, PaymentFacts
+from payments.fee_sums import fee_of, move_fee
 from payments.gateway import Payment
 from payments.models import Donation, DonationState, Subscription
 from payments.tallies import count_agreed, count_paid
@@ -233,6 +235,7 @@ def _settle(session: Session, donation: Donation, found: PaymentFacts, occasion:
     donation.state = DonationState.PAID
     donation.paid_at = payment.paid_at
     donation.reference = payment.id
+    fee_before = fee_of(donation)
     _learn_fee(donation, payment)
     session.flush()
     reductions = [
@@ -255,12 +258,18 @@ def _settle(session: Session, donation: Donation, found: PaymentFacts, occasion:
             cover_minor=cover_minor,
             paid_at=payment.paid_at,
             donor_key=f"donor:{donation.donor_id}" if donation.donor_id else None,
+            origin=Origin(
+                source=donation.source,
+                slot=donation.slot,
+                is_regular=donation.frequency != "once" or donation.subscription_id is not None,
+            ),
         ),
         reductions,
         cause=occasion.cause,
         now=occasion.now,
         seen_version=None if occasion.seen is None else occasion.seen.get(payment.id, 0),
     )
+    move_fee(session, payment.id, fee_before, fee_of(donation))
     if donation.public_name is not None:
         name_gift(session, payment.id, donation.public_name)
     if was_open:  # last, so that the tally's row is held for no longer than it takes to commit

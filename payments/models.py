@@ -186,6 +186,23 @@ class Subscription(Base):
     created_at: Mapped[datetime]
 
 
+class PeriodFee(Base):
+    """What Stripe kept of a period's payments, in one currency of settlement.
+
+    Kept in the transaction that learns of a fee; `payments.fee_sums` says how.
+    """
+
+    __tablename__ = "period_fees"
+
+    period_id: Mapped[int] = mapped_column(
+        ForeignKey("periods.id"), primary_key=True, autoincrement=False
+    )
+    currency: Mapped[str] = mapped_column(String(3), primary_key=True)
+    fee_minor: Mapped[int] = mapped_column(default=0, server_default="0")
+    # Of how many payments the fee is known.
+    payment_count: Mapped[int] = mapped_column(default=0, server_default="0")
+
+
 class QuarantineState(StrEnum):
     """What a person decided about money that is not as it should be. Stored by value."""
 

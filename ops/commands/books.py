@@ -8,7 +8,6 @@ import click
 from flask.cli import AppGroup
 
 from campaigns.adjustments import list_adjustments
-from campaigns.audit import verify_ledger
 from campaigns.catalog import find_campaign
 from campaigns.labels import money_label
 from core.cadence import checked_key
@@ -22,6 +21,7 @@ from payments.books import Occasion, apply_facts
 from payments.edge import current_gateway
 from payments.errors import PaymentsNotSetUp
 from payments.facts import gather_for_payment
+from payments.fee_sums import verify_books
 from payments.models import QuarantineState
 
 ledger = AppGroup("ledger", help="Check the books.")
@@ -32,7 +32,7 @@ quarantine = AppGroup("quarantine", help="Decide about money that is not counted
 @sentences
 def verify() -> None:
     """Recompute every total from the entries; exit with 1 and the differences where they are."""
-    audit = verify_ledger(read_session())
+    audit = verify_books(read_session())
     for difference in audit.differences:
         click.echo(str(difference), err=True)
     if audit.differences:

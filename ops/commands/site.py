@@ -8,7 +8,6 @@ import click
 from flask import current_app
 from flask.cli import AppGroup, with_appcontext
 
-from campaigns.audit import verify_ledger
 from core.clock import now
 from core.db import db
 from core.printing import sentences
@@ -16,6 +15,7 @@ from core.web import settings
 from ops import demo_data
 from ops.health import examine
 from ops.scheduler import run_scheduler
+from payments.fee_sums import verify_books
 
 scheduler = AppGroup("scheduler", help="Run the jobs.")
 
@@ -48,7 +48,7 @@ def doctor() -> None:
         if finding.detail:
             click.echo(f"{'':15} {finding.detail}")
     if all(finding.ok for finding in findings if finding.needed):
-        audit = verify_ledger(db.session)
+        audit = verify_books(db.session)
         right = not audit.differences
         click.echo(
             f"{'ok' if right else '!!'} {'ledger':<12} "

@@ -11,13 +11,13 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Engine, create_engine, func, select
 from sqlalchemy.orm import Session
 
-from campaigns.audit import verify_ledger
 from campaigns.catalog import NewCampaign, create_campaign
 from campaigns.ledger_models import LedgerEntry, Reference
 from campaigns.models import Period
 from core.clock import SystemClock
 from core.db import engine_options, prepare_engine
 from core.settings import Settings
+from payments.fee_sums import verify_books
 from payments.models import Donation, InboxEvent
 from tests.crash.truth import list_all, read_truth
 from tests.sandbox_process import Json, SandboxProcess
@@ -85,7 +85,7 @@ def read_books(settings: Settings) -> Books:
                     )
                 ).all()
             ),
-            differences=verify_ledger(session).differences,
+            differences=verify_books(session).differences,
         )
 
 

@@ -10,9 +10,11 @@ from typing import Any
 from sqlalchemy import Row, select
 from sqlalchemy.orm import Session
 
-from campaigns.ledger_models import LedgerEntry, Reference
+from campaigns.ledger_models import LedgerEntry, PeriodPart, Reference
 from campaigns.models import Campaign, Period
 from tests.properties.oracle import Books, Month
+
+FIGURES = ("gross_minor", "refunds_minor", "disputes_minor", "cover_minor", "gift_count")
 
 
 @dataclass
@@ -22,6 +24,7 @@ class Replay:
     entries: Sequence[Row[*tuple[Any, ...]]]
     periods: Mapping[int, Row[*tuple[Any, ...]]]
     references: Mapping[int, Row[*tuple[Any, ...]]]
+    parts: Sequence[PeriodPart]
 
     def check(self) -> None:
         """Hold every kept sum against the entries; see that no gift gives more than it has."""
@@ -51,6 +54,37 @@ class Replay:
             entry.amount_minor for entry in self.entries
         )
         self._check_takings(posted, covers)
+        self._check_parts()
+
+    def _check_parts(self) -> None:
+        """Hold what each period is made of against the entries of its references."""
+        figures: dict[tuple[Any, ...], Counter[str]] = defaultdict(Counter)
+        left: Counter[int] = Counter()
+        for entry in self.entries:
+            own = self.references[entry.reference_id]
+            gift = self.references[own.gift_id or own.id]
+            part = (entry.period_id, gift.place_id, gift.kind == "offline", gift.is_regular)
+            kinds = {"refund": "refunds_minor", "dispute": "disputes_minor"}
+            name = kinds.get(own.kind, "gross_minor")
+            if entry.kind == "cover":
+                name = "cover_minor"
+            else:
+                left[gift.id] += entry.amount_minor
+            figures[part][name] += entry.amount_minor
+        for id_, minor in left.items():
+            gift = self.references[id_]
+            part = (gift.period_id, gift.place_id, gift.kind == "offline", gift.is_regular)
+            figures[part]["gift_count"] += minor > 0
+        kept = {
+            (row.period_id, row.place_id, row.is_offline, row.is_regular): {
+                name: getattr(row, name) for name in FIGURES if getattr(row, name)
+            }
+            for row in self.parts
+        }
+        found = {part: {name: n for name, n in row.items() if n} for part, row in figures.items()}
+        assert {part: row for part, row in kept.items() if row} == {
+            part: row for part, row in found.items() if row
+        }
 
     def _check_takings(self, posted: Counter[int], covers: Counter[int]) -> None:
         taken: Counter[int] = Counter()
@@ -115,11 +149,13 @@ def replay(session: Session) -> Replay:
         select(
             Reference.id, Reference.name, Reference.gift_id, Reference.period_id,
             Reference.posted_minor, Reference.cover_stated_minor, Reference.cover_posted_minor,
-            Reference.entry_count, Reference.donor_key,
+            Reference.entry_count, Reference.donor_key, Reference.kind, Reference.place_id,
+            Reference.is_regular,
         )
     ).all()  # fmt: skip
     return Replay(
         entries,
         {period.id: period for period in periods},
         {reference.id: reference for reference in references},
+        session.scalars(select(PeriodPart).execution_options(populate_existing=True)).all(),
     )

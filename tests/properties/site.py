@@ -12,7 +12,6 @@ from typing import Any, TypeVar
 from sqlalchemy import create_engine, event, func, select, update
 from sqlalchemy.orm import Session, sessionmaker
 
-from campaigns.audit import verify_ledger
 from campaigns.catalog import NewCampaign, create_campaign, find_campaign
 from campaigns.models import Campaign, CampaignTier, Period, PeriodTier
 from campaigns.rolling import due_campaign_ids, roll_campaign
@@ -29,6 +28,7 @@ from payments.donating import (
 )
 from payments.errors import GatewayUnavailable
 from payments.facts import gather_for_checkout, gather_for_payment
+from payments.fee_sums import verify_books
 from payments.gateway import Frequency
 from payments.inbox import MOST_BACK_OFF, accept_event, due_event_ids, work_event
 from payments.models import Donation, Donor, InboxState, QuarantinedPayment
@@ -258,7 +258,7 @@ class Site:
     def _check(self, session: Session) -> None:
         found = replay(session)
         found.check()
-        assert verify_ledger(session).differences == ()
+        assert verify_books(session).differences == ()
         books, expected = found.books(), self.oracle.books()
         assert books.posted == expected.posted
         assert books.covers == expected.covers
