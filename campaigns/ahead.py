@@ -114,6 +114,11 @@ def plans_beyond(
     return [(key, plan) for key, plan in list_plans(session, campaign) if key not in shown]
 
 
+def stored_keys(session: Session, campaign: Campaign) -> frozenset[str]:
+    """Return the keys of the periods that there have been."""
+    return frozenset(session.scalars(select(Period.key).where(Period.campaign_id == campaign.id)))
+
+
 def _running(session: Session, campaign: Campaign, now: datetime) -> Ahead:
     stored = current_period(session, campaign, now)
     if stored is None:

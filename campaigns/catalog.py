@@ -123,26 +123,39 @@ def change_campaign(
     Raises CampaignNotFound, and InvalidCampaign, naming the field, before anything is changed.
     """
     campaign = find_campaign(session, slug, drafts=True)
-    values = {
-        name: check(getattr(changes, name))
-        for name, check in _CHECKS.items()
-        if getattr(changes, name) is not None
-    }
-    suggestions = {
-        frequency: look.checked_suggestions(suggested)
-        for frequency, suggested in changes.suggestions.items()
-    }
-    fees = None if changes.fees is None else checked_fees(changes.fees)
+    values = checked_columns(changes)
+    suggestions = checked_suggestions(changes)
     matching = None if changes.matching is None else checked_matching(changes.matching)
     for name, value in values.items():
         setattr(campaign, name, value)
-    if fees is not None:
-        campaign.fee_rate_bp, campaign.fee_fixed_minor = fees.rate_bp, fees.fixed_minor
     if changes.matching is not None:
         set_matching(session, campaign, matching, now=now)
     _suggest(session, campaign, suggestions)
     session.flush()
     return find_campaign(session, slug, drafts=True)
+
+
+def checked_columns(changes: CampaignChanges) -> dict[str, Any]:
+    """Return what is to be changed in the campaign's own row, but for its matching."""
+    columns = {
+        name: check(getattr(changes, name))
+        for name, check in _CHECKS.items()
+        if getattr(changes, name) is not None
+    }
+    if changes.fees is not None:
+        fees = checked_fees(changes.fees)
+        columns |= {"fee_rate_bp": fees.rate_bp, "fee_fixed_minor": fees.fixed_minor}
+    return columns
+
+
+def checked_suggestions(
+    changes: CampaignChanges,
+) -> dict[look.Frequency, tuple[look.Suggestion, ...]]:
+    """Return the amounts to suggest that are to be changed, by frequency."""
+    return {
+        frequency: look.checked_suggestions(suggested)
+        for frequency, suggested in changes.suggestions.items()
+    }
 
 
 def _suggest(
@@ -176,8 +189,13 @@ def publish_campaign(session: Session, slug: str) -> Campaign:
     return campaign
 
 
-def find_campaign(session: Session, slug: str, *, drafts: bool = False) -> Campaign:
-    """Return the campaign with its tiers; raise CampaignNotFound, also for a draft unless asked."""
+def find_campaign(
+    session: Session, slug: str, *, drafts: bool = False, locked: bool = False
+) -> Campaign:
+    """Return the campaign with its tiers; raise CampaignNotFound, also for a draft unless asked.
+
+    `locked`: nobody else changes it until the caller commits.
+    """
     statement = (
         select(Campaign)
         .where(Campaign.slug == slug)
@@ -185,6 +203,8 @@ def find_campaign(session: Session, slug: str, *, drafts: bool = False) -> Campa
         # Tiers may have been added in this session since the campaign was first loaded.
         .execution_options(populate_existing=True)
     )
+    if locked:
+        statement = statement.with_for_update(of=Campaign)
     campaign = session.scalars(statement).one_or_none() if "\0" not in slug else None
     if campaign is None or (campaign.state == CampaignState.DRAFT and not drafts):
         raise CampaignNotFound(slug)
