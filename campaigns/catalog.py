@@ -137,7 +137,7 @@ def change_campaign(
 
 def checked_columns(changes: CampaignChanges) -> dict[str, Any]:
     """Return what is to be changed in the campaign's own row, but for its matching."""
-    columns = {
+    columns: dict[str, Any] = {
         name: check(getattr(changes, name))
         for name, check in _CHECKS.items()
         if getattr(changes, name) is not None

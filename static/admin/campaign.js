@@ -51,7 +51,8 @@ if (contrast) {
     const found = await answer.json()
     told.textContent = found.told
     told.classList.toggle('wrong', !found.ok)
-    field.toggleAttribute('aria-invalid', !found.ok)
+    if (found.ok) field.removeAttribute('aria-invalid')
+    else field.setAttribute('aria-invalid', 'true')
     for (const [index, swatch] of swatches.entries()) {
       swatch.hidden = !found.ok
       if (found.ok) /** @type {HTMLElement} */ (swatch.firstChild).style.background = index ? found.dark : found.light

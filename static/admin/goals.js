@@ -45,9 +45,13 @@ class Goals {
 
   /** @param {string} text @returns {number} minor units; NaN where it is no amount */
   read(text) {
-    const plain = text.trim().replaceAll(this.group, '').replace(/\s/g, '').replace(this.decimal, '.')
-    if (!/^\d+(\.\d+)?$/.test(plain)) return NaN
-    const minor = Math.round(Number(plain) * this.unit)
+    const [whole, fraction = '', ...more] = text.trim().split(this.decimal)
+    // As the server has it: marks between thousands, and nowhere else.
+    const parts = whole.replace(/\s/g, ' ').split(this.group.replace(/\s/, ' '))
+    const grouped = parts.length === 1 || parts.every((part, at) => (at ? /^\d{3}$/ : /^\d{1,3}$/).test(part))
+    const plain = parts.join('')
+    if (more.length || !grouped || !/^\d+$/.test(plain) || !/^\d*$/.test(fraction)) return NaN
+    const minor = Math.round(Number(`${plain}.${fraction}`) * this.unit)
     return minor > 0 && minor <= MOST_MINOR ? minor : NaN
   }
 
@@ -103,6 +107,7 @@ class Goals {
     this.handles.set(field, handle)
     handle.addEventListener('pointerdown', (event) => this.drag(event, field, handle))
     handle.addEventListener('keydown', (event) => this.press(event, field))
+    field.addEventListener('input', () => this.draw())
     field.addEventListener('change', () => this.rescale())
     const button = document.createElement('button')
     button.type = 'button'

@@ -99,7 +99,7 @@ def test_everything_can_be_changed_and_is_shown_as_it_is_stored(
 def test_what_is_emptied_is_taken_away(editor: FlaskClient, session: Session) -> None:
     before = stored(session)
     send(editor, EDIT, **EVERYTHING | {"locale": "en", "title": "Support us"})
-    empty = dict.fromkeys(EVERYTHING, "") | {"title": "Support us", "locale": "en"}
+    empty: dict[str, Any] = dict.fromkeys(EVERYTHING, "") | {"title": "Support us", "locale": "en"}
     empty |= {"shows": None, "frequencies": ["once", "month", "year"]}
     empty |= {"capitals": "1", "money_format": "{amount} {symbol}", "tier": ["2500", "5000"]}
     empty["match_counts"] = None

@@ -171,7 +171,12 @@ def test_what_can_not_be_used_is_told_beside_its_field_and_kept(
     beside: str,
 ) -> None:
     make_campaign("taken")
-    typed = {"title": "Support us", "timezone": "UTC", "money_format": "{amount}!", field: value}
+    typed: dict[str, Any] = {
+        "title": "Support us",
+        "timezone": "UTC",
+        "money_format": "{amount}!",
+        field: value,
+    }
     answer = send(editor, NEW, **typed)
     assert answer.status_code == 422
     assert f'id="{beside}-error"' in answer.text
