@@ -196,7 +196,7 @@ def _table(campaign: Campaign, *, carry: str = "", percent: str = "", problem: s
         beyond=plans_beyond(db.session, campaign, ahead),
         rule=told_rule(campaign),
         carry=carry or campaign.carry,
-        percent=percent or f"{campaign.carry_percent:+d}",
+        percent=percent or (f"{campaign.carry_percent:+d}" if campaign.carry_percent else ""),
         problem=problem,
     )
 
@@ -250,13 +250,13 @@ def _typed_of_form() -> Typed:
         for name in ("title", "description", *FREQUENCIES)
     }
     tiers = [tier.strip() for tier in request.form.getlist("tier")]
-    typed["tier"] = "\n".join(filter(None, tiers))
+    typed["tier"] = NO_GOALS if request.form.get("no_goals") else "\n".join(filter(None, tiers))
     return typed
 
 
 def _read(campaign: Campaign, typed: Typed, problems: dict[str, str]) -> Plan:
     tiers: tuple[int, ...] | None = None
-    if typed["tier"].lower() == NO_GOALS:
+    if typed["tier"] == NO_GOALS:
         tiers = ()
     elif typed["tier"]:
         tiers = attempt(problems, "tier", partial(read_tiers, campaign, typed["tier"]))
@@ -295,7 +295,8 @@ def _form(
         period=period,
         name=period_name(campaign, period),
         typed=typed,
-        tiers=tier_fields(typed["tier"]),
+        tiers=tier_fields("" if typed["tier"] == NO_GOALS else typed["tier"]),
+        no_goals=typed["tier"] == NO_GOALS,
         most_tiers=MOST_TIERS,
         base=base,
         problems=problems or {},
@@ -303,5 +304,6 @@ def _form(
         notice=notice,
         often=FREQUENCIES,
         carried=[] if period.follows is None else period.tiers_minor,
+        start=[_amount(campaign, tier) for tier in period.tiers_minor],
         told_rule=told_rule(campaign),
     )

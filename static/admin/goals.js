@@ -86,6 +86,7 @@ class Goals {
       handle.setAttribute('aria-valuetext', `${field.value.trim()} ${this.box.dataset.currency}`)
       handle.dataset.label = field.value.trim()
     }
+    this.bar.hidden = [...this.handles.values()].every((handle) => handle.hidden)
     this.addButton.hidden = this.fields().length >= Number(this.box.dataset.most)
   }
 
@@ -185,18 +186,27 @@ class Goals {
     }
   }
 
+  /** Add a goal; where there is none, begin with those that the period would have anyway. */
   add() {
+    const start = (this.box.dataset.start || '').split('|').filter(Boolean)
+    const begin = this.fields().length || !start.length ? [''] : start
+    const added = begin.map((text) => this.append(text))
+    this.rescale()
+    added[0].focus()
+    added[0].select()
+    added[0].dispatchEvent(new Event('input', { bubbles: true }))
+  }
+
+  /** @param {string} text @returns {HTMLInputElement} */
+  append(text) {
     const item = this.list.appendChild(document.createElement('li'))
     const field = item.appendChild(document.createElement('input'))
     Object.assign(field, { type: 'text', name: 'tier', inputMode: 'decimal', maxLength: 40 })
     field.setAttribute('aria-label', `Goal ${this.fields().length}`)
     const highest = Math.max(0, ...this.fields().map((one) => this.read(one.value) || 0))
-    field.value = this.write(highest ? highest * 2 : 100 * this.unit)
+    field.value = text || this.write(highest ? highest * 2 : 100 * this.unit)
     this.watch(field)
-    this.rescale()
-    field.focus()
-    field.select()
-    field.dispatchEvent(new Event('input', { bubbles: true }))
+    return field
   }
 
   /** @param {HTMLInputElement} field */

@@ -77,9 +77,12 @@ def test_what_is_emptied_is_the_campaigns_again(editor: FlaskClient, session: Se
     send(editor, path, title="June", tier=["8000"], once="15")
     send(editor, path, title="June", tier=["", ""], once="")
     assert ahead(session)["2021-06"].plan == Plan(title="June")
-    send(editor, path, title="", tier=["none"])
+    send(editor, path, title="", no_goals="1")
+    assert ahead(session)["2021-06"].plan == Plan(tiers_minor=())
+    editor.post(path, data=changed(fields_of(editor.get(path).text)))
     assert ahead(session)["2021-06"].tiers_minor == ()
-    assert 'value="none"' in editor.get(path).text
+    send(editor, path, no_goals=None)
+    assert ahead(session)["2021-06"].plan is None
 
 
 def test_the_running_month_follows_at_once(editor: FlaskClient, session: Session) -> None:

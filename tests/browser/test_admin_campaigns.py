@@ -124,6 +124,11 @@ def test_goals_are_moved_by_keys_added_and_removed(edit: Page) -> None:
     edit.get_by_role("slider", name="Goal 1").focus()
     edit.keyboard.press("Delete")
     assert goals(edit) == ["5000", "7500.50"]
+    # A month ahead begins with the goals that it would have anyway.
+    edit.goto(edit.url.replace("/edit", "/plan/2021-06"))
+    assert goals(edit) == []
+    edit.get_by_role("button", name="Add a goal").click()
+    assert goals(edit) == ["2500", "5000"]
 
 
 def test_the_preview_follows_and_leaves_no_step_in_the_history(edit: Page) -> None:
