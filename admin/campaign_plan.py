@@ -76,6 +76,9 @@ def carry(slug: str) -> ResponseReturnValue:
     percent = request.form.get("percent", "").strip().removesuffix("%")
     text = f"{percent}%" if rule == Carry.PERCENT else rule
     before = told_rule(campaign)
+    if moved_since(request.form.get("base", ""), {"rule": before}):
+        told = f"Somebody has set another rule meanwhile: {before}. Choose again."
+        return _table(campaign, carry=rule, percent=percent, problem=told), HTTPStatus.CONFLICT
     try:
         change_timing(db.session, campaign, Timing(carry=text), now=now())
     except DomainError as error:
@@ -195,6 +198,7 @@ def _table(campaign: Campaign, *, carry: str = "", percent: str = "", problem: s
         rows=[_row(campaign, one, known) for one in ahead],
         beyond=plans_beyond(db.session, campaign, ahead),
         rule=told_rule(campaign),
+        base=fingerprints({"rule": told_rule(campaign)}),
         carry=carry or campaign.carry,
         percent=percent or (f"{campaign.carry_percent:+d}" if campaign.carry_percent else ""),
         problem=problem,

@@ -10,7 +10,7 @@ from flask import redirect, request
 from flask.typing import ResponseReturnValue
 
 from admin.access import admin_blueprint, needs
-from admin.campaign_fields import attempt
+from admin.campaign_fields import attempt, fingerprints, moved_since
 from admin.campaign_forms import local_text, log, render_campaign
 from admin.campaign_new import NAMES, RHYTHMS, read_cadence
 from admin.pages import say
@@ -37,7 +37,8 @@ bp = admin_blueprint("campaign_schedule", __name__)
 def schedule(slug: str) -> str:
     """Show how a campaign's time is cut."""
     campaign = find_campaign(db.session, slug, drafts=True)
-    return _page(campaign, _typed(campaign), {})
+    typed = _typed(campaign)
+    return _page(campaign, typed, {}, base=fingerprints(typed))
 
 
 @bp.post("/campaigns/<slug>/schedule")
@@ -47,7 +48,11 @@ def reschedule(slug: str) -> ResponseReturnValue:
     campaign = find_campaign(db.session, slug, drafts=True, locked=True)
     stored = _typed(campaign)
     typed = {name: request.form.get(name, stored[name]).strip() for name in FIELDS}
+    base = request.form.get("base", "")
     problems: dict[str, str] = {}
+    if moved_since(base, stored):
+        page = _page(campaign, typed, {}, base=fingerprints(stored), stored=stored)
+        return page, HTTPStatus.CONFLICT
     timing = _read(campaign, typed, stored, problems)
     if timing is not None and not problems:
         try:
@@ -56,12 +61,13 @@ def reschedule(slug: str) -> ResponseReturnValue:
             problems[NAMES.get(error.field or "", error.field or "every")] = error.message
     if timing is None or problems:
         db.session.rollback()
-        page = _page(find_campaign(db.session, slug, drafts=True), typed, problems)
+        campaign = find_campaign(db.session, slug, drafts=True)
+        page = _page(campaign, typed, problems, base=base)
         return page, HTTPStatus.UNPROCESSABLE_ENTITY
     if timing == Timing():
         say("Nothing was changed.")
     elif not request.form.get("confirmed"):
-        return _look(campaign, typed, holds_from)
+        return _look(campaign, typed, holds_from, base=base)
     else:
         details = {
             name: [stored[name], typed[name]] for name in typed if typed[name] != stored[name]
@@ -75,13 +81,16 @@ def reschedule(slug: str) -> ResponseReturnValue:
     return redirect(f"/admin/campaigns/{campaign.slug}/schedule", code=303)
 
 
-def _look(campaign: Campaign, typed: dict[str, str], holds_from: datetime | None) -> str:
+def _look(
+    campaign: Campaign, typed: dict[str, str], holds_from: datetime | None, *, base: str
+) -> str:
     """Show what the periods would be: the change is made, looked at, and taken back."""
     page = render_campaign(
         "admin/campaign_schedule_look.html",
         campaign,
         tab="schedule",
         typed=typed,
+        base=base,
         holds_from=holds_from,
         ahead=look_ahead(db.session, campaign, now=now(), count=_SHOWN),
     )
@@ -122,13 +131,25 @@ def _read(
     )
 
 
-def _page(campaign: Campaign, typed: dict[str, str], problems: dict[str, str]) -> str:
+def _page(
+    campaign: Campaign,
+    typed: dict[str, str],
+    problems: dict[str, str],
+    *,
+    base: str,
+    stored: dict[str, str] | None = None,
+) -> str:
+    """Show the form; with what is `stored` beside it where somebody else was quicker."""
+    clashes = {name: text for name, text in (stored or {}).items() if text != typed[name]}
     return render_campaign(
         "admin/campaign_schedule.html",
         campaign,
         tab="schedule",
         typed=typed,
         problems=problems,
+        base=base,
+        clashes=clashes,
+        is_moved=stored is not None,
         zones=sorted(available_timezones()),
         rhythms={rhythm: name for rhythm, name in RHYTHMS.items() if rhythm is not Rhythm.ONCE},
         is_once=cadence_of(campaign) is None,

@@ -234,3 +234,25 @@ def test_what_runs_once_gets_another_end(
     campaign = find_campaign(session, "trial")
     assert campaign.runs_until is not None
     assert f"{campaign.runs_until:%F %H}" == "2021-07-01 04"
+
+
+def test_two_who_change_the_schedule_are_told(editor: FlaskClient, session: Session) -> None:
+    opened = fields_of(editor.get(SCHEDULE).text)
+    looked = editor.post(SCHEDULE, data=changed(opened, every="quarter"))
+    send(editor, SCHEDULE, timezone="Europe/Sofia", confirmed="1")
+    for sent in (changed(opened, every="quarter"), changed(fields_of(looked.text))):
+        mine = editor.post(SCHEDULE, data=sent)
+        assert mine.status_code == 409
+        assert "Stored meanwhile: <q>Europe/Sofia</q>" in mine.text
+    assert find_campaign(session, "support-us").timezone == "Europe/Sofia"
+    session.rollback()
+    assert [action for action, _ in logged(session)] == ["campaign.rescheduled"]
+
+
+def test_two_who_set_the_rule_are_told(editor: FlaskClient, session: Session) -> None:
+    opened = fields_of(editor.get(PLAN).text)
+    editor.post(f"{PAGE}/carry", data={"carry": "missed"})
+    mine = editor.post(f"{PAGE}/carry", data=changed(opened, carry="percent", percent="5"))
+    assert mine.status_code == 409
+    assert "Somebody has set another rule meanwhile" in mine.text
+    assert find_campaign(session, "support-us").carry == "missed"

@@ -225,8 +225,13 @@ def test_no_way_leads_back_to_a_draft(
     assert logged(session) == []
 
 
-def test_viewers_look_and_have_no_buttons(make_campaign: MakeCampaign, sign_in: SignIn) -> None:
+def test_viewers_look_and_have_no_buttons(
+    editor: FlaskClient, make_campaign: MakeCampaign, sign_in: SignIn
+) -> None:
     make_campaign()
+    editor.post(f"{PAGE}/state", data={"state": "paused"})
+    assert "editor@courier.example: paused" in editor.get(PAGE).text
+    assert "editor@courier.example" not in sign_in(Role.VIEWER, email="v@x.example").get(PAGE).text
     viewer = sign_in(Role.VIEWER)
     for path in (PAGE, f"{PAGE}/plan", f"{PAGE}/embed"):
         page = viewer.get(path)

@@ -8,10 +8,13 @@ import pytest
 from sqlalchemy.orm import Session
 
 from campaigns.ahead import look_ahead, plan_anew, plans_beyond
-from campaigns.catalog import find_campaign
+from campaigns.as_if import Standing, changed_copy, face_as_if
+from campaigns.catalog import CampaignChanges, find_campaign
 from campaigns.errors import InvalidCampaign, PeriodClosed
+from campaigns.look import Suggestion
+from campaigns.matching import Matching
 from campaigns.models import Campaign
-from campaigns.periods import get_or_create_period
+from campaigns.periods import current_periods, get_or_create_period
 from campaigns.plans import Carry, Plan, plan_period
 from campaigns.rolling import roll_campaign
 from campaigns.timing import Run, Timing, change_timing, set_goals
@@ -136,3 +139,54 @@ def test_goals_that_are_none_change_nothing(session: Session, make_campaign: Mak
         set_goals(session, found(session), (0,), running=True, now=START)
     session.rollback()
     assert look_ahead(session, found(session), now=START, count=1)[0].tiers_minor == GOALS
+
+
+def test_the_present_periods_are_found_at_once(
+    session: Session, make_campaign: MakeCampaign, give: Give
+) -> None:
+    run = Run(starts_at=START - timedelta(days=9), ends_at=START - timedelta(days=1))
+    over = make_campaign("over", run=run)
+    month = make_campaign()
+    give(month, 100)
+    roll_campaign(session, month.id, now=JUNE)
+    unseen = make_campaign("unseen", cadence=Cadence(Rhythm.YEAR))
+
+    periods = current_periods(session, [over.id, month.id, unseen.id], JUNE)
+
+    assert {periods[over.id].key, periods[month.id].key} == {"2021-05-03", "2021-06"}
+    assert periods[unseen.id].key == "2021"
+    assert [tier.amount_minor for tier in periods[month.id].tiers] == list(GOALS)
+    assert current_periods(session, [month.id], JUNE + timedelta(days=40)) == {}
+
+
+def test_a_campaign_can_be_found_and_held(session: Session, make_campaign: MakeCampaign) -> None:
+    make_campaign(draft=True)
+    campaign = find_campaign(session, "support-us", drafts=True, locked=True)
+    assert [tier.amount_minor for tier in campaign.tiers] == list(GOALS)
+
+
+def test_a_face_as_if_touches_nothing(
+    session: Session, make_campaign: MakeCampaign, give: Give
+) -> None:
+    give(make_campaign(), 10_000)
+    campaign = found(session)
+    changes = CampaignChanges(
+        title="Keep us",
+        accent="#8a1f11",
+        shows=("donors", "recent", "expected"),
+        suggestions={"once": (Suggestion(700),)},
+        matching=Matching(sponsor="Fund", most_minor=50_000, counts=True),
+    )
+    copy = changed_copy(campaign, changes)
+    face = face_as_if(
+        session, copy, (90_000,), standing=Standing.NOW, now=START, base_url="http://localhost"
+    )
+    assert (face.progress.title, face.accent) == ("Keep us", "#8a1f11")
+    assert face.progress.raised_minor == 20_000  # doubled, as the rule would
+    assert [choice.label for choice in face.offers[0].choices] == ["7 $"]
+    assert [mark.label for mark in face.marks] == ["0 $", "900 $"]
+    assert copy not in session
+    assert not session.dirty
+    assert not session.new
+    with pytest.raises(InvalidCampaign):
+        changed_copy(campaign, CampaignChanges(accent="#ffff00"))
