@@ -12,7 +12,9 @@ from flask import Flask
 from playwright.sync_api import Frame, Page, expect
 from sqlalchemy.orm import Session
 
+from admin.access import SESSION_KEY
 from admin.roles import Role
+from admin.sessions import begin_session
 from admin.users import add_user
 from campaigns.catalog import find_campaign
 from core.auditlog import COMMAND_LINE
@@ -38,11 +40,13 @@ def sign_in(
     user = add_user(
         session, "editor@courier.example", Role.EDITOR, actor=COMMAND_LINE, now=clock.now()
     )
+    token = begin_session(session, user, browser="Chromium", now=clock.now())
     session.commit()
     serializer: Any = app.session_interface.get_signing_serializer(app)  # type: ignore[attr-defined]
 
     def sign(page: Page) -> str:
-        value = serializer.dumps({"_user_id": user.fs_uniquifier, "_fresh": True})
+        cookie = {SESSION_KEY: token, "_user_id": user.fs_uniquifier, "_fresh": True}
+        value = serializer.dumps(cookie)
         page.context.add_cookies([{"name": "goalpost", "value": value, "url": site}])
         return site
 
