@@ -16,12 +16,7 @@ import ops.models
 import ops.scheduler
 import payments.models
 import payments.routes
-import widget.demo
-import widget.history
-import widget.images
-import widget.oembed
-import widget.routes
-import widget.sharing
+import widget.faces
 import widget.snapshots
 from core import clock as clocks
 from core import db as database
@@ -62,10 +57,8 @@ def create_app(
     Alembic(app, metadatas=database.Base.metadata, run_mkdir=False)
     web.init_app(app)
     payments.routes.init_app(app, gateway)
-    for face in (widget.routes, widget.images, widget.oembed, widget.sharing, widget.history):
-        face.init_app(app)
-    widget.demo.init_app(app)
-    admin.routes.init_app(app, settings)
+    widget.faces.init_app(app)
+    admin.routes.init_app(app, settings, faces=widget.faces)
     ops.health.init_app(app)
     ops.commands.init_app(app)
     ops.scheduler.init_app(app)

@@ -4,15 +4,49 @@ from __future__ import annotations
 
 from flask import Flask
 
-from admin import account, commands, home, security, throttle, user_pages, welcome
+from admin import (
+    account,
+    campaign_edit,
+    campaign_embed,
+    campaign_list,
+    campaign_new,
+    campaign_page,
+    campaign_plan,
+    campaign_schedule,
+    commands,
+    home,
+    security,
+    throttle,
+    user_pages,
+    welcome,
+)
+from admin.faces import EXTENSION, Faces
 from core.settings import Settings
 from core.upkeep import forget_too
 
+PAGES = (
+    home,
+    account,
+    user_pages,
+    welcome,
+    campaign_list,
+    campaign_new,
+    campaign_page,
+    campaign_edit,
+    campaign_plan,
+    campaign_schedule,
+    campaign_embed,
+)
 
-def init_app(app: Flask, settings: Settings) -> None:
-    """Give `app` the admin. The forms' CSRF protection must be there before."""
+
+def init_app(app: Flask, settings: Settings, *, faces: Faces) -> None:
+    """Give `app` the admin. The forms' CSRF protection must be there before.
+
+    `faces` draws what the widget shows, which the admin may not know.
+    """
     security.init_app(app, settings)
-    for module in (home, account, user_pages, welcome):
+    app.extensions[EXTENSION] = faces
+    for module in PAGES:
         app.register_blueprint(module.bp)
     app.cli.add_command(commands.users)
     forget_too(app, lambda session, now: throttle.forget_old(session, now=now))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -33,22 +34,26 @@ from core.zones import load_zone
 
 _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?", re.ASCII)
 # Words that the addresses of faces need for themselves.
-_RESERVED_SLUGS = frozenset({"v1", "v1.js", "static", "api", "admin", "thanks", "donate"})
+_RESERVED_SLUGS = frozenset({"v1", "v1.js", "static", "api", "admin", "thanks", "donate", "new"})
+MOST_SLUG_CHARACTERS = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CampaignChanges:
     """What is to be changed of a campaign; None and what is not named stay as they are.
 
-    An empty text takes the campaign's own `accent`, `button` or `story` away, empty `hosts` let
-    every page frame it, and no suggestions for a frequency are the amounts that every campaign
-    begins with. A matching without a sponsor ends it; the period that has begun takes part in a
-    change of it, what has ended does not.
+    An empty text takes the campaign's own `accent`, `button`, `money_format` or `story` away, empty
+    `hosts` let every page frame it, and no suggestions for a frequency are the amounts that every
+    campaign begins with. A matching without a sponsor ends it; the period that has begun takes part
+    in a change of it, what has ended does not.
     """
 
     title: str | None = None
     description: str | None = None
     story: str | None = None
+    locale: str | None = None
+    capitals: bool | None = None
+    money_format: str | None = None
     state: CampaignState | None = None
     accent: str | None = None
     button: str | None = None
@@ -95,7 +100,7 @@ def create_campaign(session: Session, new: NewCampaign, *, now: datetime) -> Cam
         "timezone": load_zone(new.timezone).key,
         "locale": locale,
         "capitals": locale.startswith("en") if new.capitals is None else new.capitals,
-        "money_format": check_pattern(new.money_format) if new.money_format else None,
+        "money_format": checked_format(new.money_format or ""),
         "state": CampaignState.DRAFT if new.draft else CampaignState.OPEN,
         "created_at": now,
         **timing_columns(new.cadence, new.run),
@@ -118,26 +123,39 @@ def change_campaign(
     Raises CampaignNotFound, and InvalidCampaign, naming the field, before anything is changed.
     """
     campaign = find_campaign(session, slug, drafts=True)
-    values = {
-        name: check(getattr(changes, name))
-        for name, check in _CHECKS.items()
-        if getattr(changes, name) is not None
-    }
-    suggestions = {
-        frequency: look.checked_suggestions(suggested)
-        for frequency, suggested in changes.suggestions.items()
-    }
-    fees = None if changes.fees is None else checked_fees(changes.fees)
+    values = checked_columns(changes)
+    suggestions = checked_suggestions(changes)
     matching = None if changes.matching is None else checked_matching(changes.matching)
     for name, value in values.items():
         setattr(campaign, name, value)
-    if fees is not None:
-        campaign.fee_rate_bp, campaign.fee_fixed_minor = fees.rate_bp, fees.fixed_minor
     if changes.matching is not None:
         set_matching(session, campaign, matching, now=now)
     _suggest(session, campaign, suggestions)
     session.flush()
     return find_campaign(session, slug, drafts=True)
+
+
+def checked_columns(changes: CampaignChanges) -> dict[str, Any]:
+    """Return what is to be changed in the campaign's own row, but for its matching."""
+    columns: dict[str, Any] = {
+        name: check(getattr(changes, name))
+        for name, check in _CHECKS.items()
+        if getattr(changes, name) is not None
+    }
+    if changes.fees is not None:
+        fees = checked_fees(changes.fees)
+        columns |= {"fee_rate_bp": fees.rate_bp, "fee_fixed_minor": fees.fixed_minor}
+    return columns
+
+
+def checked_suggestions(
+    changes: CampaignChanges,
+) -> dict[look.Frequency, tuple[look.Suggestion, ...]]:
+    """Return the amounts to suggest that are to be changed, by frequency."""
+    return {
+        frequency: look.checked_suggestions(suggested)
+        for frequency, suggested in changes.suggestions.items()
+    }
 
 
 def _suggest(
@@ -171,8 +189,13 @@ def publish_campaign(session: Session, slug: str) -> Campaign:
     return campaign
 
 
-def find_campaign(session: Session, slug: str, *, drafts: bool = False) -> Campaign:
-    """Return the campaign with its tiers; raise CampaignNotFound, also for a draft unless asked."""
+def find_campaign(
+    session: Session, slug: str, *, drafts: bool = False, locked: bool = False
+) -> Campaign:
+    """Return the campaign with its tiers; raise CampaignNotFound, also for a draft unless asked.
+
+    `locked`: nobody else changes it until the caller commits.
+    """
     statement = (
         select(Campaign)
         .where(Campaign.slug == slug)
@@ -180,6 +203,8 @@ def find_campaign(session: Session, slug: str, *, drafts: bool = False) -> Campa
         # Tiers may have been added in this session since the campaign was first loaded.
         .execution_options(populate_existing=True)
     )
+    if locked:
+        statement = statement.with_for_update(of=Campaign)
     campaign = session.scalars(statement).one_or_none() if "\0" not in slug else None
     if campaign is None or (campaign.state == CampaignState.DRAFT and not drafts):
         raise CampaignNotFound(slug)
@@ -199,9 +224,17 @@ def campaigns_by_id(session: Session, ids: Collection[int]) -> dict[int, Campaig
 
 
 def list_campaigns(
-    session: Session, *, drafts: bool = False, after: str = "", limit: int | None = None
+    session: Session,
+    *,
+    drafts: bool = False,
+    state: CampaignState | None = None,
+    after: str = "",
+    limit: int | None = None,
 ) -> Sequence[Campaign]:
-    """Return the campaigns behind `after` with their tiers, by slug; all without a limit."""
+    """Return the campaigns behind `after` with their tiers, by slug; all without a limit.
+
+    `state` leaves out all that were not set to it, `drafts` lets drafts in.
+    """
     statement = (
         select(Campaign)
         .where(Campaign.slug > after)
@@ -211,6 +244,8 @@ def list_campaigns(
     )
     if not drafts:
         statement = statement.where(Campaign.state != CampaignState.DRAFT)
+    if state is not None:
+        statement = statement.where(Campaign.state == state)
     return session.scalars(statement.execution_options(populate_existing=True)).all()
 
 
@@ -224,12 +259,26 @@ def _checked_slug(slug: str) -> str:
     return slug
 
 
-_CHECKS: Mapping[str, Callable[[Any], str | None]] = {
+def checked_format(text: str) -> str | None:
+    """Return how amounts are printed, None for an empty text: as the language has it."""
+    return check_pattern(text.strip()) if text.strip() else None
+
+
+def suggest_slug(title: str) -> str:
+    """Return a name for addresses that a title suggests, empty where it has no Latin letters."""
+    plain = unicodedata.normalize("NFKD", title).encode("ascii", "ignore").decode().lower()
+    return re.sub(r"[^a-z0-9]+", "-", plain)[:MOST_SLUG_CHARACTERS].strip("-")
+
+
+_CHECKS: Mapping[str, Callable[[Any], str | bool | None]] = {
     "title": partial(checked_text, field="title", most=MOST_TITLE_CHARACTERS),
     "description": partial(
         checked_text, field="description", most=MOST_DESCRIPTION_CHARACTERS, required=False
     ),
     "story": checked_story,
+    "locale": known_locale,
+    "capitals": bool,
+    "money_format": checked_format,
     "state": CampaignState,
     "accent": look.checked_accent,
     "button": look.checked_button,

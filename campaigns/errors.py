@@ -49,3 +49,9 @@ class InvalidCampaign(Invalid):
     """What was given can't make a campaign."""
 
     code = "invalid_campaign"
+
+
+class StateConflict(Conflict):
+    """The campaign is in a state from which no way leads to what was asked for."""
+
+    code = "state_conflict"

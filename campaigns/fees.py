@@ -11,7 +11,7 @@ from types import MappingProxyType
 from campaigns.errors import InvalidCampaign
 from campaigns.models import Campaign
 from core.errors import Invalid
-from core.money import MOST_CHARGE_MINOR, charge_step_minor, parse_amount
+from core.money import MOST_CHARGE_MINOR, charge_step_minor, parse_amount, typed_amount
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +111,18 @@ def parse_fees(text: str, currency: str) -> Fees:
     except Invalid as error:
         raise InvalidCampaign(error.message, field="fees") from None
     return Fees(rate_bp=int(Decimal(match["rate"]) * 100), fixed_minor=fixed_minor)
+
+
+def typed_fees(campaign: Campaign) -> str:
+    """Write what a payment costs as `parse_fees` reads it."""
+    rate_bp, fixed_minor = campaign.fee_rate_bp, campaign.fee_fixed_minor
+    if rate_bp is None or fixed_minor is None:
+        return ""
+    if not rate_bp and not fixed_minor:
+        return "off"
+    rate = f"{Decimal(rate_bp) / 100:f}"
+    fixed = typed_amount(fixed_minor, campaign.currency, locale="en")
+    return f"{rate}+{fixed}" if fixed_minor else rate
 
 
 def checked_fees(fees: Fees) -> Fees:

@@ -27,15 +27,20 @@ def money_label(campaign: Campaign, amount_minor: int, *, locale: str | None = N
 
 
 def span_label(
-    campaign: Campaign, key: str, last_day: date | None, *, locale: str | None = None
+    campaign: Campaign,
+    key: str,
+    last_day: date | None,
+    *,
+    locale: str | None = None,
+    capitals: bool | None = None,
 ) -> str:
     """Print the period of a key: `MAY 2021`, `Mai 2021`, `Q2 2021`, `2021`, `15 May – 14 Jun 2021`.
 
-    In capitals where the campaign says so. `last_day` is needed for one that is none of the
-    calendar's own.
+    In capitals where the campaign says so, unless `capitals` says it. `last_day` is needed for one
+    that is none of the calendar's own.
     """
     label = _label(key, last_day, locale or campaign.locale)
-    return label.upper() if campaign.capitals else label
+    return label.upper() if (campaign.capitals if capitals is None else capitals) else label
 
 
 def period_label(campaign: Campaign, period: Period, *, locale: str | None = None) -> str:

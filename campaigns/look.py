@@ -210,8 +210,12 @@ def accent_on_light(campaign: Campaign) -> str:
 
 
 def accent_on_dark(campaign: Campaign) -> str:
-    """Return the colour of the bar on dark paper: the same, as much lighter as it needs."""
-    colour = accent_on_light(campaign)
+    """Return the colour of the bar on dark paper."""
+    return lightened(accent_on_light(campaign))
+
+
+def lightened(colour: str) -> str:
+    """Return a colour as it is on dark paper: the same, as much lighter as it needs to be seen."""
     for percent in range(0, 101, 4):
         mixed = _mixed(colour, LIGHT_PAPER, percent)
         if contrast(mixed, DARK_PAPER) >= LEAST_CONTRAST:

@@ -6,6 +6,7 @@ Nothing depends on the scheduler. Whoever pays or reads after a boundary gets th
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 
 from sqlalchemy import select
@@ -14,6 +15,7 @@ from sqlalchemy.orm import Session, selectinload
 from campaigns.calendar import Bounds, bounds_at, cadence_of
 from campaigns.models import Campaign, Period
 from campaigns.opening import Opening, Wanted, open_periods, openings
+from core.cadence import Rhythm
 
 
 def current_period(session: Session, campaign: Campaign, now: datetime) -> Period | None:
@@ -27,6 +29,24 @@ def current_period(session: Session, campaign: Campaign, now: datetime) -> Perio
     if cadence_of(campaign) is not None:
         statement = statement.where(Period.starts_at <= now, Period.ends_at > now)
     return session.scalars(statement).one_or_none()
+
+
+def current_periods(
+    session: Session, campaign_ids: Collection[int], now: datetime
+) -> dict[int, Period]:
+    """Return the stored periods, with their tiers, that hold `now`, by campaign.
+
+    In two statements, for a page of campaigns. One that runs once is always in its only period.
+    """
+    is_present = (Period.starts_at <= now) & (Period.ends_at > now)
+    statement = (
+        select(Period)
+        .join(Campaign, Campaign.id == Period.campaign_id)
+        .where(Period.campaign_id.in_(campaign_ids))
+        .where(is_present | (Campaign.rhythm == Rhythm.ONCE))
+        .options(selectinload(Period.tiers))
+    )
+    return {period.campaign_id: period for period in session.scalars(statement)}
 
 
 def get_or_create_period(session: Session, campaign: Campaign, instant: datetime) -> Period:

@@ -17,7 +17,7 @@ from campaigns.calendar import cadence_of, last_day_of
 from campaigns.errors import InvalidCampaign
 from campaigns.models import Campaign, CampaignTier, Period
 from campaigns.periods import get_or_create_period
-from campaigns.plans import checked_carry, checked_tiers
+from campaigns.plans import Plan, checked_carry, checked_tiers, plan_period
 from core.cadence import Cadence, Rhythm
 from core.money import known_currency
 from core.zones import load_zone
@@ -88,6 +88,24 @@ def change_timing(
     session.flush()
     waits = timing.timezone or timing.cadence or timing.tiers_minor is not None or timing.carry
     return period.ends_at if waits else None
+
+
+def set_goals(
+    session: Session,
+    campaign: Campaign,
+    tiers_minor: tuple[int, ...],
+    *,
+    running: bool,
+    now: datetime,
+) -> None:
+    """Set what new periods begin with, and, where `running`, what the present one aims at, too.
+
+    Raises InvalidCampaign before anything is changed.
+    """
+    change_timing(session, campaign, Timing(tiers_minor=tiers_minor), now=now)
+    if running:
+        period = get_or_create_period(session, campaign, now)
+        plan_period(session, campaign, period.key, Plan(tiers_minor=tiers_minor))
 
 
 def _refuse(campaign: Campaign, timing: Timing, *, now: datetime) -> None:

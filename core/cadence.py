@@ -101,9 +101,9 @@ class Cadence:
                 return bool(date.fromisoformat(key))
             else:
                 day = date.fromisoformat(f"{key}-01" if "-" in key else f"{key}-01-01")
-        except ValueError:
+            return self.span_on(day).key == key
+        except ValueError:  # no such day, or the calendar's last, after which none begins
             return False
-        return self.span_on(day).key == key
 
     def after(self, span: Span) -> Span:
         """Return the span that follows."""

@@ -156,7 +156,8 @@ def _decimals(digits: int) -> str:
 def check_pattern(pattern: str) -> str:
     """Return the money pattern; raise Invalid unless it is `{amount}` with text around it."""
     rest = pattern.replace("{amount}", "", 1).replace("{symbol}", "", 1)
-    if "{amount}" not in pattern or "{" in rest or "}" in rest or len(pattern) > _MOST_CHARACTERS:
+    is_shaped = "{amount}" in pattern and not {"{", "}"} & set(rest)
+    if not is_shaped or not pattern.isprintable() or len(pattern) > _MOST_CHARACTERS:
         raise Invalid(
             "A money format holds {amount} once and {symbol} at most once, as in"
             " '{amount} {symbol}'.",

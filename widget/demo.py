@@ -13,7 +13,7 @@ from core.clock import now
 from core.db import read_session
 from core.web import PAGE_POLICY, settings
 from widget.gallery import EXAMPLES, make_face
-from widget.snippet import element_snippet
+from widget.snippet import Options, element_snippet
 
 MOST_NAME_CHARACTERS = 60
 MOST_COMMENT_CHARACTERS = 1000
@@ -115,5 +115,8 @@ def _snippet(campaign: Campaign | None, *, slot: str) -> Markup | None:
     if campaign is None:
         return None
     return element_snippet(
-        base_url=settings().base_url, slug=campaign.slug, title=campaign.title, slot=slot
+        base_url=settings().base_url,
+        slug=campaign.slug,
+        title=campaign.title,
+        options=Options(slot=slot),
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
@@ -24,13 +23,12 @@ from core.money import known_locale
 from core.web import settings
 from widget import placing
 from widget.script import Asset, assemble_script, assemble_style, make_asset, minified_script
-from widget.snippet import pinned_script
+from widget.snippet import SLOT, pinned_script
 
 EXTENSION = "goalpost.embed"
 MOST_PERIODS = 50
 MOST_SOURCE_CHARACTERS = 500
 _DEFAULT_PERIODS = 12
-_SLOT = re.compile(r"[a-z0-9-]{1,32}", re.ASCII)
 
 # Long enough to carry a front page's readers, short enough that a gift shows within seconds.
 _LIVE = "public, max-age=10, s-maxage=10, stale-while-revalidate=60"
@@ -121,7 +119,7 @@ def frame_script(digest: str) -> Response:
 def frame(slug: str) -> ResponseReturnValue:
     """Serve the iframe face: whole without script, kept current where there is one."""
     face = _face(slug)
-    base_url, script, style = settings().base_url, embed().frame_script, _frame_style(face)
+    base_url, script, style = settings().base_url, embed().frame_script, frame_style(face)
     slot = request.args.get("slot", "")
     theme = request.args.get("theme", "")
     source = request.args.get("source", "")[:MOST_SOURCE_CHARACTERS]
@@ -131,7 +129,7 @@ def frame(slug: str) -> ResponseReturnValue:
         base_url=base_url,
         style=style.body.decode(),
         script=f"{base_url}/embed/frame.{script.digest}.js",
-        slot=slot if _SLOT.fullmatch(slot) else "frame",
+        slot=slot if SLOT.fullmatch(slot) else "frame",
         # Out of a sandbox browsers send no referrer: without script, the link itself has to tell.
         source=source if source.startswith(("https://", "http://")) else "",
         lang=face.lang if asked_locale() else "",
@@ -147,7 +145,8 @@ def frame(slug: str) -> ResponseReturnValue:
     return _cached(response, tag=make_asset(page).digest, slug=slug)
 
 
-def _frame_style(face: Face) -> Asset:
+def frame_style(face: Face) -> Asset:
+    """Return the style of the iframe face, in the campaign's own colour."""
     accent = f":root{{--_accent:light-dark({face.accent},{face.accent_dark})}}"
     return make_asset(embed().frame_style.body.decode() + accent)
 

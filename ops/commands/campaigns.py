@@ -28,6 +28,7 @@ from campaigns.story import MOST_STORY_CHARACTERS
 from campaigns.timing import Run
 from core.cadence import Cadence, Rhythm
 from core.clock import now
+from core.dates import begin_of, end_of
 from core.db import db, read_session
 from core.errors import Invalid
 from core.money import known_currency, parse_amount
@@ -35,7 +36,6 @@ from core.printing import PLAIN, sentences, table
 from core.web import settings
 from core.zones import load_zone
 from ops import jobs
-from ops.commands.dates import begin_of, end_of
 
 # A draft is published by its own command, and nothing that was seen becomes one again.
 _STATES = [str(state) for state in CampaignState if state != CampaignState.DRAFT]
@@ -136,6 +136,9 @@ def _run(begin: str | None, end: str | None, timezone: str) -> Run | None:
 @click.option("--state", type=click.Choice(_STATES), help="Whether it takes gifts.")
 @click.option("--accent", help="Colour of the bar, as in #18806c; '' for the default one.")
 @click.option("--button", help="Text of the button, as in “Support us”; '' for the default one.")
+@click.option("--locale", help="Language of the labels, where a reader asks for none.")
+@click.option("--money-format", help="As in '{amount} {symbol}'; '' for the language's own.")
+@click.option("--capitals/--no-capitals", default=None, help="The month as MAY 2021, or May 2021.")
 @click.option("--show", "shows", multiple=True, help=f"{', '.join(Shown)}; '' for none. Repeat.")
 @click.option("--frequency", "frequencies", multiple=True, help="once, month or year. Repeat.")
 @click.option(
@@ -173,6 +176,9 @@ def edit(
     state: str | None,
     accent: str | None,
     button: str | None,
+    locale: str | None,
+    money_format: str | None,
+    capitals: bool | None,
     shows: tuple[str, ...],
     frequencies: tuple[str, ...],
     amounts: tuple[str, ...],
@@ -192,6 +198,9 @@ def edit(
         state=None if state is None else CampaignState(state),
         accent=accent,
         button=button,
+        locale=locale,
+        money_format=money_format,
+        capitals=capitals,
         shows=_named(shows),
         frequencies=_named(frequencies),
         hosts=_named(hosts),

@@ -66,6 +66,13 @@ def test_empty_words_bring_the_defaults_back(run: Run, client: FlaskClient) -> N
     assert "frame-ancestors *" in client.get("/embed/support-us").headers["Content-Security-Policy"]
 
 
+def test_language_and_numbers_change(run: Run, client: FlaskClient) -> None:
+    done = run(*"campaigns edit support-us --locale de --no-capitals --money-format".split(), "")
+    assert done.exit_code == 0, done.output
+    now = face(client)
+    assert (now["bar_label"], now["goal_label"]) == ("Support us, Mai 2021", "von 5.000\xa0$")
+
+
 def test_a_paused_campaign_is_seen_and_takes_nothing(run: Run, client: FlaskClient) -> None:
     assert run(*"campaigns edit support-us --state paused".split()).exit_code == 0
     assert face(client)["status"] == "Giving is paused for now."

@@ -27,7 +27,7 @@ def test_article_holds_the_snippet_twice(client: FlaskClient, make_campaign: Mak
         assert (
             '<script async src="http://localhost:8000/embed/v1.js"></script>'
             f'<donation-goal campaign="support-us" slot-name="{slot}">'
-            '<a href="http://localhost:8000/c/support-us"><img'
+            f'<a href="http://localhost:8000/c/support-us?slot={slot}"><img'
             ' src="http://localhost:8000/c/support-us.png" width="600" height="160" loading="lazy"'
             ' alt="Support us"></a></donation-goal>'
         ) in text

@@ -8,13 +8,19 @@ from zoneinfo import ZoneInfo
 from core.errors import Invalid
 from core.zones import first_instant
 
+# Beyond these an instant of some zone is none that a computer writes down.
+_YEARS = range(1900, 9000)
+
 
 def day_of(text: str, *, field: str) -> date:
     """Read a day; raise Invalid, naming the field."""
     try:
-        return date.fromisoformat(text.strip())
+        day = date.fromisoformat(text.strip())
     except ValueError:
-        raise Invalid(f"“{text[:40]}” is not a day. Write it as 2021-05-10.", field=field) from None
+        day = None
+    if day is None or day.year not in _YEARS:
+        raise Invalid(f"“{text[:40]}” is not a day. Write it as 2021-05-10.", field=field)
+    return day
 
 
 def begin_of(text: str, zone: ZoneInfo, *, field: str) -> datetime:
