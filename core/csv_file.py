@@ -11,12 +11,12 @@ import csv
 import io
 import re
 from codecs import BOM_UTF8
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any, TypeAlias
 
 from core.money import to_major
-from core.sheets import Amount, Column, Kind, Row, Sheet, utc_text
+from core.sheets import Amount, Column, Kind, Pieces, Row, Sheet, utc_text
 
 _Cells: TypeAlias = Sequence[tuple[str, Callable[[Any], str | int | None]]]
 
@@ -34,7 +34,7 @@ _RISKY = re.compile(rf"^(?=[\t\r\n])|(^|[;\t\r\n])(?={_PASSED_OVER}{_BEGINS_A_FO
 _SAFE = re.compile(rf"(?!{_PASSED_OVER}{_BEGINS_A_FORMULA})[^;\t\r\n{UNWRITABLE.pattern[1:-1]}]*\Z")
 
 
-def write_csv(sheet: Sheet, batches: Iterable[Sequence[Row]], /) -> Iterator[bytes]:
+def write_csv(sheet: Sheet, batches: Iterable[Sequence[Row]], /) -> Pieces:
     """Yield the sheet as CSV: see `core.sheets.Write`."""
     cells = [
         (place, write) for place, column in enumerate(sheet.columns) for _, write in _cells(column)

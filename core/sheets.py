@@ -7,7 +7,7 @@ money in CSV as a decimal and in minor units.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum, StrEnum, auto
@@ -54,6 +54,7 @@ class Amount(NamedTuple):
 
 Cell: TypeAlias = str | int | Amount | datetime | None
 Row: TypeAlias = Sequence[Cell]
+Pieces: TypeAlias = Generator[bytes, None, None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,7 @@ class Write(Protocol):
     Whoever stops reading closes the iterator, which then leaves the rest undone.
     """
 
-    def __call__(self, sheet: Sheet, batches: Iterable[Sequence[Row]], /) -> Iterator[bytes]:
+    def __call__(self, sheet: Sheet, batches: Iterable[Sequence[Row]], /) -> Pieces:
         """Yield the file in pieces, about one for each batch."""
 
 

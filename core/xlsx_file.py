@@ -18,7 +18,7 @@ from zipfile import ZIP_DEFLATED, ZipFile
 from core import xlsx_parts
 from core.csv_file import UNWRITABLE
 from core.money import exponent, to_major
-from core.sheets import Amount, Column, Kind, Row, Sheet, utc_text
+from core.sheets import Amount, Column, Kind, Pieces, Row, Sheet, utc_text
 
 # What Excel's sheets end at; the heading is one of these rows.
 MOST_ROWS = 1_048_576
@@ -45,7 +45,8 @@ class _Outlet:
         self._pieces: list[bytes] = []
 
     def write(self, piece: bytes) -> int:
-        self._pieces.append(bytes(piece))
+        if piece:  # an empty one would tell some servers that this is the end
+            self._pieces.append(bytes(piece))
         return len(piece)
 
     def flush(self) -> None:
@@ -67,7 +68,7 @@ def write_xlsx(
     *,
     most_rows: int = MOST_ROWS,
     most_bytes: int = MOST_BYTES,
-) -> Iterator[bytes]:
+) -> Pieces:
     """Yield the sheet as XLSX: see `core.sheets.Write`.
 
     Rows beyond `most_rows` or `most_bytes` of XML go on to a further sheet with the same heading.

@@ -105,3 +105,7 @@ def test_file_begins_before_the_first_row_is_asked_for() -> None:
     assert next(file).startswith(b"\xef\xbb\xbfid,")
     assert asked == []
     assert b"don_1" in next(file)
+
+
+def test_no_piece_is_empty() -> None:
+    assert all(write_csv(SHEET, [[], [ROW], []]))

@@ -150,11 +150,15 @@ def test_file_begins_before_the_first_row_is_asked_for() -> None:
     assert asked == [True]
 
 
+def test_no_piece_is_empty() -> None:
+    assert all(write_xlsx(SHEET, [[], [ROW], [], *batches(1_000)]))
+
+
 def test_whoever_stops_reading_leaves_nothing_open() -> None:
     file = write_xlsx(SHEET, batches(10_000))
     next(file)
     next(file)
-    file.close()  # type: ignore[attr-defined]
+    file.close()
     assert list(file) == []
 
 

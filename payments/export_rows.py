@@ -1,0 +1,95 @@
+"""Reading the rows of an export from tables of any size, and constant in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from sqlalchemy import ColumnElement, Select, SQLColumnExpression
+from sqlalchemy.orm import InstrumentedAttribute, Session
+
+from core.db import OpenSession, in_transaction, read_only
+from core.paging import walk
+from core.sheets import ROWS_AT_ONCE, Row, Sheet
+from payments.export_filters import Export, narrowed, zones_of
+
+# Counting reads no rows, so more of them are gone through in a transaction as short.
+_COUNTED_AT_ONCE = 20_000
+
+
+class Rows(Protocol):
+    """What an export is made of."""
+
+    @property
+    def sheet(self) -> Sheet:
+        """The columns."""
+
+    def count(self) -> int:
+        """Return how many rows there are: what `pages` will hold, unless it changes meanwhile."""
+
+    def pages(self) -> Iterator[Sequence[Row]]:
+        """Yield the rows, a page at a time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """A table that can be exported: what is read of it, and in which order.
+
+    `key` orders it (see `core.paging`), `instant` is cut by days, `ends` gives the conditions on
+    the table alone that say where the export ends, `more` those of its own filters.
+    """
+
+    key: tuple[InstrumentedAttribute[Any], ...]
+    instant: SQLColumnExpression[Any]
+    select: Select[*tuple[Any, ...]]
+    count: Select[*tuple[Any, ...]]
+    sheet: Sheet
+    row: Callable[[Any], Row]
+    ends: Callable[[Session, Export, datetime], Sequence[ColumnElement[bool]]]
+    more: Callable[[Export], Sequence[ColumnElement[bool]]] = lambda _: ()
+
+
+class TableRows:
+    """The rows of a source that an export asks for, of those that were there when it began."""
+
+    def __init__(
+        self, source: Source, open_session: OpenSession, export: Export, *, now: datetime
+    ) -> None:
+        self._source = source
+        self._open_session = open_session
+
+        def begin(session: Session) -> tuple[Sequence[ColumnElement[bool]], Sequence[str]]:
+            read_only(session)
+            return source.ends(session, export, now), zones_of(session, export)
+
+        self._within, zones = in_transaction(open_session, begin)
+        self._conditions = [*narrowed(export, source.instant, zones), *source.more(export)]
+
+    @property
+    def sheet(self) -> Sheet:
+        """The columns."""
+        return self._source.sheet
+
+    def count(self) -> int:
+        """Return how many rows there are."""
+
+        def count(session: Session, page: ColumnElement[bool]) -> int:
+            statement = self._source.count.where(page, *self._conditions)
+            return int(session.scalars(statement).one())
+
+        return sum(self._walk(count, at_once=_COUNTED_AT_ONCE))
+
+    def pages(self) -> Iterator[Sequence[Row]]:
+        """Yield the rows, a page at a time."""
+        statement = self._source.select.where(*self._conditions).order_by(*self._source.key)
+
+        def read(session: Session, page: ColumnElement[bool]) -> Sequence[Row]:
+            return list(map(self._source.row, session.execute(statement.where(page))))
+
+        return self._walk(read, at_once=ROWS_AT_ONCE)
+
+    def _walk(self, read: Any, *, at_once: int) -> Iterator[Any]:
+        key, within = self._source.key, self._within
+        return walk(self._open_session, key, read, within=within, at_once=at_once)
