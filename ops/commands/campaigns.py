@@ -28,6 +28,7 @@ from campaigns.story import MOST_STORY_CHARACTERS
 from campaigns.timing import Run
 from core.cadence import Cadence, Rhythm
 from core.clock import now
+from core.dates import begin_of, end_of
 from core.db import db, read_session
 from core.errors import Invalid
 from core.money import known_currency, parse_amount
@@ -35,7 +36,6 @@ from core.printing import PLAIN, sentences, table
 from core.web import settings
 from core.zones import load_zone
 from ops import jobs
-from ops.commands.dates import begin_of, end_of
 
 # A draft is published by its own command, and nothing that was seen becomes one again.
 _STATES = [str(state) for state in CampaignState if state != CampaignState.DRAFT]

@@ -18,11 +18,11 @@ from campaigns.progress import instant_text
 from core.cadence import checked_key
 from core.clock import now
 from core.csv_file import guarded
+from core.dates import day_of
 from core.db import db, read_session
 from core.money import parse_amount
 from core.printing import PLAIN, sentences, table
 from core.zones import first_instant
-from ops.commands.dates import day_of
 from payments.donating import ListedDonation, OfflineGift, list_donations, record_offline_gift
 
 _NOON = time(12)

@@ -15,9 +15,9 @@ from flask.cli import AppGroup
 from core.auditlog import COMMAND_LINE
 from core.cadence import checked_key
 from core.clock import now
+from core.dates import day_of
 from core.printing import sentences
 from core.sheets import Format
-from ops.commands.dates import day_of
 from payments.edge import open_session
 from payments.export_filters import Export, What
 from payments.exporting import begin_export

@@ -11,12 +11,12 @@ from campaigns.plans import Amounts, Plan, forget_plan, list_plans, plan_like, p
 from campaigns.timing import Timing, change_timing
 from core.cadence import Cadence, Rhythm
 from core.clock import now
+from core.dates import end_of
 from core.db import db, read_session
 from core.errors import Invalid
 from core.money import parse_amount
 from core.printing import PLAIN, sentences, table
 from ops.commands.campaigns import RHYTHMS, amounts_by_frequency, campaigns
-from ops.commands.dates import end_of
 
 __all__ = ["campaigns"]  # with these commands
 
