@@ -85,10 +85,12 @@ class TableRows:
         """Yield the rows, a page at a time."""
         statement = self._source.select.where(*self._conditions).order_by(*self._source.key)
 
-        def read(session: Session, page: ColumnElement[bool]) -> Sequence[Row]:
-            return list(map(self._source.row, session.execute(statement.where(page))))
+        def read(session: Session, page: ColumnElement[bool]) -> Sequence[Any]:
+            return session.execute(statement.where(page)).all()
 
-        return self._walk(read, at_once=ROWS_AT_ONCE)
+        # Made into cells when the transaction is over: that takes longer than reading them.
+        for found in self._walk(read, at_once=ROWS_AT_ONCE):
+            yield [self._source.row(row) for row in found]
 
     def _walk(self, read: Any, *, at_once: int) -> Iterator[Any]:
         key, within = self._source.key, self._within

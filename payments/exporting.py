@@ -22,8 +22,8 @@ from payments.export_models import RunState
 from payments.export_rows import Rows, Source, TableRows
 from payments.export_runs import begin_run, end_run, move_run
 
-# How often a run is written on.
-_ROWS_A_MOVE = 10_000
+# How often a run is written on: after 10,000 rows or so.
+_PAGES_A_MOVE = 5
 _WRITERS: Mapping[Format, Write] = {Format.CSV: write_csv, Format.XLSX: write_xlsx}
 
 
@@ -97,12 +97,11 @@ class ExportStream:
         """Yield the rows; the first is asked for once the beginning of the file was sent."""
         self.rows_total = self._rows.count()
         self._move()
-        moved = 0
-        for page in self._rows.pages():
+        for number, page in enumerate(self._rows.pages(), 1):
             yield page
             self.rows_done += len(page)
-            if self.rows_done - moved >= _ROWS_A_MOVE:
-                moved = self.rows_done
+            # By pages, for of some that are gone through nothing may be asked for.
+            if number % _PAGES_A_MOVE == 0:
                 self._move()
 
     def _move(self) -> None:
