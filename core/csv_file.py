@@ -16,12 +16,10 @@ from datetime import datetime
 from typing import Any, TypeAlias
 
 from core.money import to_major
-from core.sheets import Amount, Column, Kind, Pieces, Row, Sheet, utc_text
+from core.sheets import UNWRITABLE, Amount, Column, Kind, Pieces, Row, Sheet, utc_text
 
 _Cells: TypeAlias = Sequence[tuple[str, Callable[[Any], str | int | None]]]
 
-# What XML 1.0 has no way to write, and no file of ours holds. NUL ends a text for many a program.
-UNWRITABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 # What spreadsheets pass over before they look whether a cell is a formula: space, quotes, and
 # characters that show nothing. Not what may end a cell: behind that another one begins.
 _PASSED_OVER = "(?:[^\\S\t\r\n]|[\"'`\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff])*"

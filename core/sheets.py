@@ -7,6 +7,7 @@ money in CSV as a decimal and in minor units.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,6 +16,8 @@ from typing import NamedTuple, Protocol, TypeAlias
 
 # A page of rows: what is in memory at one time.
 ROWS_AT_ONCE = 2_000
+# What XML 1.0 has no way to write, and no file of ours holds. NUL ends a text for many a program.
+UNWRITABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
 class Format(StrEnum):

@@ -10,15 +10,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, TypeAlias
 from xml.sax.saxutils import escape
 from zipfile import ZIP_DEFLATED, ZipFile
 
 from core import xlsx_parts
-from core.csv_file import UNWRITABLE
 from core.money import exponent, to_major
-from core.sheets import Amount, Column, Kind, Pieces, Row, Sheet, utc_text
+from core.sheets import UNWRITABLE, Amount, Column, Kind, Pieces, Row, Sheet, utc_text
 
 # What Excel's sheets end at; the heading is one of these rows.
 MOST_ROWS = 1_048_576
@@ -28,7 +27,7 @@ MOST_BYTES = 1_900_000_000
 MOST_CHARACTERS = 32_767  # of a cell
 # Nearly as small as the usual 6, at a third of the time (docs/performance.md).
 _COMPRESSION = 1
-_DAY_ZERO = datetime(1899, 12, 30).toordinal()  # noqa: DTZ001 - the day that Excel counts from
+_DAY_ZERO = date(1899, 12, 30).toordinal()  # the day that Excel counts from
 _SECONDS_A_DAY = 86_400
 # Characters of XML, what it can't hold, and what Excel would take for one of its own escapes.
 _SPECIAL = re.compile(f"[&<>]|_x|{UNWRITABLE.pattern}")
