@@ -7,7 +7,8 @@ an index, from behind the last key on.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, and_, select, true, tuple_
@@ -18,35 +19,52 @@ from core.db import OpenSession, in_transaction, read_only
 T = TypeVar("T")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stretch:
+    """A part of a table, to be gone through in the order of `key`.
+
+    `key` are columns of one table: never changed, together unique, and the beginning of an index,
+    where it begins with what `within` holds equal. `within` are conditions on that table alone.
+
+    Where it begins and ends is said apart, by `after`, a key, and by `end`, a condition on the key.
+    SQLite goes by one lower and one upper bound: were there others, it might look for each page
+    from the very beginning, and on to the very end.
+    """
+
+    key: tuple[InstrumentedAttribute[Any], ...]
+    within: tuple[ColumnElement[bool], ...] = ()
+    after: tuple[Any, ...] | None = None
+    end: ColumnElement[bool] | None = None
+
+
 def walk(
     open_session: OpenSession,
-    key: Sequence[InstrumentedAttribute[Any]],
+    stretch: Stretch,
     read: Callable[[Session, ColumnElement[bool]], T],
     *,
-    within: Sequence[ColumnElement[bool]],
     at_once: int,
 ) -> Iterator[T]:
-    """Yield what `read` makes of each page of a table, in the order of `key`.
+    """Yield what `read` makes of each page of a stretch.
 
-    `key` are columns of one table: unique together, never changed, and the beginning of an index;
-    `within` are conditions on that table that say where the walk ends. `read` gets a session that
-    reads only and the condition of its page, of which it may take fewer rows than `at_once`, by
-    conditions of its own. It may be called twice for a page that the database gave up.
+    `read` gets a session that reads only and the condition of its page, of which it may take fewer
+    rows than `at_once`, by conditions of its own. It is called twice for a page that the database
+    gave up.
     """
-    place = tuple_(*key)
-    after: Sequence[Any] | None = None
+    key, place, after = stretch.key, tuple_(*stretch.key), stretch.after
+    end = () if stretch.end is None else (stretch.end,)
     while True:
-        behind = [*within] if after is None else [*within, place > after]
+        behind = stretch.within if after is None else (*stretch.within, place > after)
 
-        def page(session: Session, behind: list[ColumnElement[bool]] = behind) -> Any:
+        def page(session: Session, behind: tuple[ColumnElement[bool], ...] = behind) -> Any:
             read_only(session)
             last = session.execute(
-                select(*key).where(*behind).order_by(*key).offset(at_once - 1).limit(1)
+                select(*key).where(*behind, *end).order_by(*key).offset(at_once - 1).limit(1)
             ).first()
-            until = () if last is None else (place <= tuple(last),)
+            until = end if last is None else (place <= tuple(last),)
             return last, read(session, and_(true(), *behind, *until))
 
-        after, found = in_transaction(open_session, page)
+        last, found = in_transaction(open_session, page)
         yield found
-        if after is None:
+        if last is None:
             return
+        after = tuple(last)

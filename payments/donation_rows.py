@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session, aliased
 from campaigns.catalog import find_campaign
 from campaigns.ledger_models import Reference, ReferenceKind
 from campaigns.models import Campaign, Period
+from core.paging import Stretch
 from core.sheets import Amount, Cell, Column, Kind, Row, Sheet
 from core.zones import load_zone
 from payments.export_filters import Export
@@ -116,12 +117,13 @@ def _settled(minor: int | None, currency: str | None) -> Amount | None:
     return None if minor is None or currency is None else Amount(minor, currency)
 
 
-def _ends(session: Session, export: Export, now: datetime) -> Sequence[ColumnElement[bool]]:
-    made_before = Donation.created_at <= now
+def _stretch(session: Session, export: Export, now: datetime) -> Stretch:
+    begun = (Donation.created_at, Donation.id)
+    is_made = Donation.created_at <= now
     if export.slug is None:
-        return (made_before,)
+        return Stretch(key=(Donation.campaign_id, *begun), within=(is_made,))
     campaign = find_campaign(session, export.slug, drafts=True)
-    return made_before, Donation.campaign_id == campaign.id
+    return Stretch(key=begun, within=(Donation.campaign_id == campaign.id,), end=is_made)
 
 
 def _more(export: Export) -> Sequence[ColumnElement[bool]]:
@@ -129,7 +131,7 @@ def _more(export: Export) -> Sequence[ColumnElement[bool]]:
 
 
 DONATIONS = Source(
-    key=(Donation.campaign_id, Donation.created_at, Donation.id),
+    stretch=_stretch,
     instant=func.coalesce(Donation.paid_at, Donation.created_at),
     select=select(
         Donation.id,
@@ -165,7 +167,6 @@ DONATIONS = Source(
     .outerjoin(Period, Period.id == Reference.period_id),
     sheet=Sheet("Donations", _COLUMNS),
     row=_row,
-    ends=_ends,
     more=_more,
 )
 # Who may not see donors has none of this read for them.

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session, aliased
 
 from campaigns.ledger_models import LedgerEntry, Reference
 from campaigns.models import Campaign, Period
+from core.paging import Stretch
 from core.sheets import Amount, Column, Kind, Row, Sheet
 from core.zones import load_zone
 from payments.export_filters import Export
@@ -64,18 +64,20 @@ def _row(found: Any) -> Row:
     )
 
 
-def _ends(session: Session, export: Export, _now: datetime) -> Sequence[ColumnElement[bool]]:
+def _stretch(session: Session, export: Export, _now: datetime) -> Stretch:
     ends = select(func.min(LedgerEntry.id), func.max(LedgerEntry.id))
     if export.period is not None:
         # A period's entries lie together, and an index knows where: the rest is not gone through.
         found = select(Period.id).where(Period.key == export.period)
         ends = ends.where(LedgerEntry.period_id.in_(found))
     first, last = session.execute(ends).one()
-    return LedgerEntry.id >= (first or 0), LedgerEntry.id <= (last or 0)
+    return Stretch(
+        key=(LedgerEntry.id,), after=((first or 0) - 1,), end=LedgerEntry.id <= (last or 0)
+    )
 
 
 ENTRIES = Source(
-    key=(LedgerEntry.id,),
+    stretch=_stretch,
     instant=LedgerEntry.paid_at,
     select=select(
         LedgerEntry.id,
@@ -106,5 +108,4 @@ ENTRIES = Source(
     .join(Campaign, Campaign.id == Period.campaign_id),
     sheet=SHEET,
     row=_row,
-    ends=_ends,
 )

@@ -8,10 +8,10 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from sqlalchemy import ColumnElement, Select, SQLColumnExpression
-from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy.orm import Session
 
 from core.db import OpenSession, in_transaction, read_only
-from core.paging import walk
+from core.paging import Stretch, walk
 from core.sheets import ROWS_AT_ONCE, Row, Sheet
 from payments.export_filters import Export, narrowed, zones_of
 
@@ -35,19 +35,18 @@ class Rows(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """A table that can be exported: what is read of it, and in which order.
+    """A table that can be exported, and what is read of it.
 
-    `key` orders it (see `core.paging`), `instant` is cut by days, `ends` gives the conditions on
-    the table alone that say where the export ends, `more` those of its own filters.
+    `stretch` says which part of it is gone through, as it is when the export begins at that
+    instant; `instant` is what its days are cut by, `more` are the conditions of its own filters.
     """
 
-    key: tuple[InstrumentedAttribute[Any], ...]
+    stretch: Callable[[Session, Export, datetime], Stretch]
     instant: SQLColumnExpression[Any]
     select: Select[*tuple[Any, ...]]
     count: Select[*tuple[Any, ...]]
     sheet: Sheet
     row: Callable[[Any], Row]
-    ends: Callable[[Session, Export, datetime], Sequence[ColumnElement[bool]]]
     more: Callable[[Export], Sequence[ColumnElement[bool]]] = lambda _: ()
 
 
@@ -60,11 +59,11 @@ class TableRows:
         self._source = source
         self._open_session = open_session
 
-        def begin(session: Session) -> tuple[Sequence[ColumnElement[bool]], Sequence[str]]:
+        def begin(session: Session) -> tuple[Stretch, Sequence[str]]:
             read_only(session)
-            return source.ends(session, export, now), zones_of(session, export)
+            return source.stretch(session, export, now), zones_of(session, export)
 
-        self._within, zones = in_transaction(open_session, begin)
+        self._stretch, zones = in_transaction(open_session, begin)
         self._conditions = [*narrowed(export, source.instant, zones), *source.more(export)]
 
     @property
@@ -83,7 +82,7 @@ class TableRows:
 
     def pages(self) -> Iterator[Sequence[Row]]:
         """Yield the rows, a page at a time."""
-        statement = self._source.select.where(*self._conditions).order_by(*self._source.key)
+        statement = self._source.select.where(*self._conditions).order_by(*self._stretch.key)
 
         def read(session: Session, page: ColumnElement[bool]) -> Sequence[Any]:
             return session.execute(statement.where(page)).all()
@@ -93,5 +92,4 @@ class TableRows:
             yield [self._source.row(row) for row in found]
 
     def _walk(self, read: Any, *, at_once: int) -> Iterator[Any]:
-        key, within = self._source.key, self._within
-        return walk(self._open_session, key, read, within=within, at_once=at_once)
+        return walk(self._open_session, self._stretch, read, at_once=at_once)

@@ -5,16 +5,49 @@ from __future__ import annotations
 import csv
 import io
 from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy import event
 
-from bench.exporting import EXPORTS, measure_exports, measure_writers
+from bench.exporting import EXPORTS, fill_donations, measure_exports, measure_writers
 from bench.exporting_paper import export_tables
-from bench.sites import open_sites
+from bench.filling import fill
+from bench.sites import NOW, SLUG, open_sites
+from core.auditlog import COMMAND_LINE
+from core.sheets import Format
+from payments.export_filters import Export, What
+from payments.exporting import begin_export
 
 pytestmark = pytest.mark.skipif(
     not Path("/proc/self/status").exists(), reason="the benchmark of exports needs Linux"
 )
+
+
+@pytest.mark.parametrize("slug", [None, SLUG])
+@pytest.mark.parametrize("what", list(What))
+def test_page_costs_the_same_wherever_it_stands(what: What, slug: str | None) -> None:
+    steps: list[None] = []
+    with open_sites("sqlite") as make:
+        site = make()
+        fill(site, 12_000)
+        fill_donations(site, 12_000)
+
+        @event.listens_for(site.engine, "checkout")
+        def count(connection: Any, _record: object, _proxy: object) -> None:
+            # Called for each hundred steps of SQLite's machine, whatever else runs on ours.
+            connection.set_progress_handler(lambda: steps.append(None), 100)
+
+        export = Export(what=what, format=Format.CSV, slug=slug)
+        stream = begin_export(site.open_session, export, actor=COMMAND_LINE, clock=lambda: NOW)
+        taken = []
+        for _ in stream:
+            taken.append(len(steps))
+            steps.clear()
+    # The heading and the first page, which counts all rows, stand before.
+    pages = taken[2:]
+    assert len(pages) == 5
+    assert max(pages) < 1.2 * min(pages)
 
 
 def test_every_way_writes_all_rows_and_the_paper_tells_each() -> None:
