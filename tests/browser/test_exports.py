@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import pytest
 from flask import Flask
-from flask.sessions import SecureCookieSessionInterface
 from playwright.sync_api import Browser, expect
 from sqlalchemy.orm import Session
 
 from admin.roles import Role
 from admin.users import add_user
 from core.auditlog import COMMAND_LINE
+from core.clock import MovableClock
+from tests.admin.conftest import sign_in_as
 from tests.conftest import START, Give, MakeCampaign
 from tests.payments.exported import read_csv
 
@@ -27,6 +27,7 @@ def test_file_is_saved_and_its_end_is_seen_on_the_page(
     session: Session,
     make_campaign: MakeCampaign,
     give: Give,
+    clock: MovableClock,
     tmp_path: Path,
     *,
     script: bool,
@@ -34,11 +35,12 @@ def test_file_is_saved_and_its_end_is_seen_on_the_page(
     give(make_campaign(), 52_000)
     user = add_user(session, "a@courier.example", Role.ACCOUNTANT, actor=COMMAND_LINE, now=START)
     session.commit()
-    interface = SecureCookieSessionInterface()
-    cookie = {"_user_id": user.fs_uniquifier, "_fresh": True, "fs_paa": time.time()}
-    signed = interface.get_signing_serializer(app).dumps(cookie)  # type: ignore[union-attr]
+    client = app.test_client()
+    sign_in_as(client, session, user, clock)
+    cookie = client.get_cookie("goalpost")
+    assert cookie is not None
     context = browser.new_context(java_script_enabled=script)
-    context.add_cookies([{"name": "goalpost", "value": str(signed), "url": site}])
+    context.add_cookies([{"name": "goalpost", "value": cookie.value, "url": site}])
     page = context.new_page()
     page.goto(f"{site}/admin/exports")
     expect(page.get_by_label("State of donations")).to_be_visible()
