@@ -19,7 +19,7 @@ from payments.donation_rows import DONATIONS, DONATIONS_WITH_DONORS
 from payments.entry_rows import ENTRIES
 from payments.export_filters import Export, What, check_export
 from payments.export_models import RunState
-from payments.export_rows import Rows, Source, TableRows
+from payments.export_rows import Rows, TableRows
 from payments.export_runs import begin_run, end_run, move_run
 
 # How often a run is written on: after 10,000 rows or so.
@@ -45,7 +45,7 @@ def begin_export(
         return begin_run(session, export, actor=actor, now=now).id
 
     in_transaction(open_session, check)
-    rows = TableRows(_source(export), open_session, export, now=now)
+    rows = _rows(open_session, export, now=now)
     run_id = in_transaction(open_session, begin)
     return ExportStream(open_session, rows, export.format, run_id, clock=clock)
 
@@ -130,7 +130,9 @@ class ExportStream:
             in_transaction(self._open_session, end)
 
 
-def _source(export: Export) -> Source:
+def _rows(open_session: OpenSession, export: Export, *, now: datetime) -> Rows:
     if export.what is What.ENTRIES:
-        return ENTRIES
-    return DONATIONS_WITH_DONORS if export.personal else DONATIONS
+        source = ENTRIES
+    else:
+        source = DONATIONS_WITH_DONORS if export.personal else DONATIONS
+    return TableRows(source, open_session, export, now=now)
