@@ -14,6 +14,7 @@ from admin import (
     campaign_plan,
     campaign_schedule,
     commands,
+    exports,
     home,
     security,
     throttle,
@@ -36,6 +37,7 @@ PAGES = (
     campaign_plan,
     campaign_schedule,
     campaign_embed,
+    exports,
 )
 
 

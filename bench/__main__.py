@@ -16,7 +16,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from bench import exporting
 from bench.events import Rates, measure_events
+from bench.exporting_paper import export_tables
 from bench.growth import Measured, measure_growth
 from bench.paper import PARTS, Results, machine, table, write_paper
 from bench.picture import draw
@@ -65,6 +67,10 @@ def main(arguments: list[str] | None = None) -> int:
     if "rolling" in parts:
         count = 1_000 if asked.quick else 10_000
         figures["rolling"] = _measure_rolling(kinds, count, rounds=rounds, step=step)
+        is_whole = is_whole and set(kinds) == set(KINDS)
+    if "exports" in parts:
+        rows = exporting.QUICK_SIZES if asked.quick else exporting.SIZES
+        figures["exports"] = _measure_exports(kinds, rows, rounds=min(rounds, 3), step=step)
         is_whole = is_whole and set(kinds) == set(KINDS)
     print("\n\n".join(figures.values()))
     if is_whole:
@@ -115,6 +121,19 @@ def _measure_rolling(
             rolled.append(measure_rolling(make, campaigns, rounds=rounds, step=step))
     load = f"load average {os.getloadavg()[1]:.0f}"
     return rolling_tables(rolled, machine([*(one.database for one in rolled), load]), rounds=rounds)
+
+
+def _measure_exports(
+    kinds: list[str], sizes: tuple[int, ...], *, rounds: int, step: Callable[[str], None]
+) -> str:
+    writers = exporting.measure_writers(sizes, rounds=rounds, step=step)
+    exports, databases = [], []
+    for kind in kinds:
+        with open_sites(kind) as make:
+            exports += exporting.measure_exports(make, sizes, rounds=rounds, step=step)
+            databases.append(make().database)
+    load = f"load average {os.getloadavg()[1]:.0f}"
+    return export_tables(writers, exports, machine([*databases, load]), rounds=rounds)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, cast
 
 from flask import current_app
 
@@ -88,6 +88,11 @@ def stopwatch() -> Callable[[], int]:
     return lambda: round((time.monotonic() - begun) * 1000)
 
 
+def current_clock() -> Clock:
+    """Return the current application's clock, for what goes on when its request is over."""
+    return cast("Clock", current_app.extensions[EXTENSION])
+
+
 def is_moved_on_purpose() -> bool:
     """Tell whether the current application's clock is a demo's, which somebody moves."""
     return isinstance(current_app.extensions[EXTENSION], DemoClock)
@@ -95,5 +100,4 @@ def is_moved_on_purpose() -> bool:
 
 def now() -> datetime:
     """Return the present instant in UTC by the current application's clock."""
-    clock: Clock = current_app.extensions[EXTENSION]
-    return clock.now()
+    return current_clock().now()

@@ -7,6 +7,7 @@ from flask import Flask
 from ops.commands.books import ledger, quarantine
 from ops.commands.donations import donations
 from ops.commands.donors import donors
+from ops.commands.exports import export
 from ops.commands.guard import guard
 from ops.commands.notices import notices
 from ops.commands.outbox import outbox
@@ -21,6 +22,7 @@ def init_app(app: Flask) -> None:
         campaigns,
         donations,
         donors,
+        export,
         ledger,
         quarantine,
         guard,

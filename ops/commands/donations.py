@@ -17,6 +17,7 @@ from campaigns.models import Campaign
 from campaigns.progress import instant_text
 from core.cadence import checked_key
 from core.clock import now
+from core.csv_file import guarded
 from core.dates import day_of
 from core.db import db, read_session
 from core.money import parse_amount
@@ -123,12 +124,8 @@ def _donations_csv(listed: Sequence[ListedDonation]) -> str:
     names = list(rows[0]) if rows else ["id"]
     writer = csv.writer(out)
     writer.writerow(names)
-    writer.writerows([_formula_safe(value) for value in row.values()] for row in rows)
+    writer.writerows(
+        [guarded(value) if isinstance(value, str) else value for value in row.values()]
+        for row in rows
+    )
     return out.getvalue()
-
-
-def _formula_safe(value: object) -> object:
-    """Keep spreadsheets from running a cell (OWASP: CSV injection)."""
-    if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")):
-        return f"'{value}"
-    return value

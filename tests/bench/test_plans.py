@@ -22,9 +22,13 @@ from campaigns.look import Shown
 from campaigns.models import Campaign
 from campaigns.progress import read_progress
 from campaigns.rolling import due_campaign_ids, roll_campaign
+from core.auditlog import COMMAND_LINE
 from core.calls import due_call_ids
 from core.db import db
 from core.outbox import due_mail_ids
+from core.sheets import Format
+from payments.export_filters import Export, What
+from payments.exporting import begin_export
 from payments.inbox import due_event_ids, read_backlog
 from payments.privacy import Retention, tidy
 from payments.thanking import post_thanks
@@ -92,6 +96,24 @@ def scans(engine: Engine, statements: list[Statement]) -> list[str]:
             ]
         connection.rollback()
     return found
+
+
+@pytest.mark.parametrize("period", [None, "2021-05"])
+@pytest.mark.parametrize("what", list(What))
+def test_page_of_an_export_is_found_by_an_index(
+    engine: Engine, app: Flask, campaign: Campaign, session: Session, what: What, period: str | None
+) -> None:
+    _gift(session, campaign)
+    session.commit()
+    with app.app_context():
+        maker = db.sessionmaker
+    export = Export(what=what, format=Format.CSV, slug=campaign.slug, period=period)
+    stream = begin_export(maker, export, actor=COMMAND_LINE, clock=lambda: START)
+    with recorded(engine) as statements:
+        assert list(stream)
+    pages = [statement for statement, _ in statements if "JOIN" in statement]
+    assert len(pages) == 2  # counted, and read
+    assert scans(engine, statements) == []
 
 
 def test_scan_is_seen(engine: Engine, campaign: Campaign) -> None:
