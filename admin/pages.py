@@ -27,15 +27,9 @@ class Place:
 # In the order in which they are shown.
 PLACES = (
     Place("home", "Dashboard", "/admin/", Permission.SEE_TOTALS),
-    Place("months", "Months", "/admin/months", Permission.SEE_TOTALS),
     Place("campaigns", "Campaigns", "/admin/campaigns", Permission.SEE_TOTALS),
-    Place("donations", "Donations", "/admin/donations", Permission.SEE_DONATIONS),
-    Place("payouts", "Payouts", "/admin/payouts", Permission.SEE_DONATIONS),
     Place("exports", "Exports", "/admin/exports", Permission.EXPORT),
-    Place("notices", "Notices", "/admin/notices", Permission.MANAGE_NOTICES),
-    Place("tokens", "Tokens", "/admin/tokens", Permission.MANAGE_TOKENS),
     Place("users", "Users", "/admin/users", Permission.MANAGE_USERS),
-    Place("log", "Log", "/admin/log", Permission.SEE_AUDIT_LOG),
 )
 
 
