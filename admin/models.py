@@ -16,6 +16,12 @@ from core.auditlog import Actor
 from core.db import Base
 
 
+class TextList(AsaList):
+    """A list of short texts in one column, as the library keeps it, and safe to cache."""
+
+    cache_ok = True
+
+
 class User(Base, UserMixin):
     """Somebody who may sign in. Flask-Security names the columns that it reads and writes."""
 
@@ -39,7 +45,7 @@ class User(Base, UserMixin):
     tf_primary_method: Mapped[str | None] = mapped_column(String(64))
     tf_totp_secret: Mapped[str | None] = mapped_column(String(255))
     totp_counter: Mapped[int | None]
-    mf_recovery_codes: Mapped[list[str] | None] = mapped_column(MutableList.as_mutable(AsaList()))
+    mf_recovery_codes: Mapped[list[str] | None] = mapped_column(MutableList.as_mutable(TextList()))
     # What authenticators know the user by.
     fs_webauthn_user_handle: Mapped[str | None] = mapped_column(  # type: ignore[assignment]
         String(64), unique=True
@@ -77,7 +83,7 @@ class Passkey(Base, WebAuthnMixin):
     credential_id: Mapped[bytes] = mapped_column(LargeBinary(1024), unique=True)
     public_key: Mapped[bytes] = mapped_column(LargeBinary)
     sign_count: Mapped[int] = mapped_column(default=0)
-    transports: Mapped[list[str] | None] = mapped_column(MutableList.as_mutable(AsaList()))
+    transports: Mapped[list[str] | None] = mapped_column(MutableList.as_mutable(TextList()))
     extensions: Mapped[str | None] = mapped_column(String(255))
     # What its owner calls it.
     name: Mapped[str] = mapped_column(String(64))

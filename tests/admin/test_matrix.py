@@ -13,6 +13,7 @@ from werkzeug.routing import Rule
 from admin.access import need_of
 from admin.roles import GRANTS, Permission, Role
 from tests.admin.conftest import MakeUser, SignIn
+from tests.conftest import MakeCampaign
 
 only_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 # What stands for the blanks of addresses: nothing that is there, so that whoever may look finds
@@ -166,3 +167,21 @@ def test_refunds_and_users_want_a_fresh_sign_in(app: Flask) -> None:
             continue
         if need.permission in {Permission.REFUND, Permission.MANAGE_USERS}:
             assert need.fresh, f"{method} {rule.rule}"
+
+
+@only_sqlite
+def test_every_link_of_the_first_pages_leads_somewhere(
+    sign_in: SignIn, make_campaign: MakeCampaign
+) -> None:
+    make_campaign()
+    client = sign_in(Role.OWNER)
+    places = ("/admin/", "/admin/campaigns", "/admin/campaigns/support-us", "/admin/exports")
+    links = {
+        link
+        for place in places
+        for link in re.findall(r'href="(/admin/[^"#?]*)', client.get(place).text)
+    }
+
+    assert len(links) > len(places)
+    for link in sorted(links):
+        assert client.get(link).status_code == 200, link

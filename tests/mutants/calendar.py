@@ -84,8 +84,8 @@ SEEDS = (
         "boundary in both months",
         "at the stroke of midnight two months claim the gift",
         PERIODS,
-        "Period.ends_at > now)",
-        "Period.ends_at >= now)",
+        "<= now, Period.ends_at > now)",
+        "<= now, Period.ends_at >= now)",
         PERIODS_TESTS,
     ),
     Seed(
