@@ -91,7 +91,7 @@ def verify_books(session: Session) -> Audit:
 
 def _fees(session: Session) -> Iterator[Difference]:
     recomputed = {
-        (period_id, currency): (int(minor), count)
+        (period_id, currency): (int(minor or 0), count)
         for period_id, currency, minor, count in session.execute(
             select(
                 Reference.period_id,
