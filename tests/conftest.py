@@ -30,7 +30,7 @@ from core.db import db
 from core.settings import Settings
 from payments.donating import OfflineGift, record_offline_gift
 from payments.models import Donation
-from tests import postgres
+from tests import folders, postgres
 from tests.databases import KINDS, PostgresTemplate, SqliteTemplate
 from tests.fake_events import WEBHOOK_SECRET
 from tests.fake_gateway import FakeGateway
@@ -56,6 +56,7 @@ _run_key = pytest.StashKey[Path]()
 
 def pytest_configure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):
+        folders.keep_files_in_memory()
         config.stash[_run_key] = postgres.open_run()
 
 

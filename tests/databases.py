@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import shutil
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
@@ -49,6 +49,12 @@ class PostgresTemplate:
     def __init__(self, server: str, owner: str) -> None:
         self._server = server
         self._name = f"goalpost_test_{owner}"
+        # One for all that it makes and drops: to connect takes a quarter as long as to make one.
+        self._connection = psycopg.connect(server, autocommit=True)
+        # Copying files takes a fifth of the time of writing them to the log, PostgreSQL's default
+        # since it can do either.
+        can_choose = self._connection.info.server_version >= 150_000
+        self._strategy = "STRATEGY FILE_COPY" if can_choose else ""
         self._drop(self._name)
         self._run("CREATE DATABASE {}", self._name)
         migrate(self.url_of(self._name))
@@ -62,7 +68,7 @@ class PostgresTemplate:
         """Give the address of a copy, which is dropped in the end, whoever is connected to it."""
         name = f"{self._name}_{next(_numbers)}"
         self._drop(name)
-        self._run("CREATE DATABASE {} TEMPLATE {}", name, self._name)
+        self._run(f"CREATE DATABASE {{}} TEMPLATE {{}} {self._strategy}", name, self._name)
         try:
             yield self.url_of(name)
         finally:
@@ -71,10 +77,11 @@ class PostgresTemplate:
     def close(self) -> None:
         """Drop the template."""
         self._drop(self._name)
+        self._connection.close()
 
     def _drop(self, name: str) -> None:
         self._run("DROP DATABASE IF EXISTS {} WITH (FORCE)", name)
 
     def _run(self, statement: str, *names: str) -> None:
-        with closing(psycopg.connect(self._server, autocommit=True)) as connection:
-            connection.execute(sql.SQL(statement).format(*(sql.Identifier(name) for name in names)))
+        identifiers = (sql.Identifier(name) for name in names)
+        self._connection.execute(sql.SQL(statement).format(*identifiers))
