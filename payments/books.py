@@ -29,6 +29,7 @@ from payments.errors import DonationNotKnownYet
 from payments.facts import Facts, PaymentFacts
 from payments.gateway import Payment
 from payments.models import Donation, DonationState, Subscription
+from payments.refund_models import note_refunds
 from payments.tallies import count_agreed, count_paid
 
 T = TypeVar("T")
@@ -112,6 +113,7 @@ def _apply_payment(session: Session, found: PaymentFacts, occasion: Occasion) ->
     payment = found.payment
     if not payment.succeeded:
         return f"{payment.id} is {payment.status}: nothing counted"
+    note_refunds(session, found.refunds)
     decision = quarantine.find(session, payment.id)
     donation = _donation_of(session, found, decision, occasion)
     if donation is None:
