@@ -36,6 +36,7 @@ from payments.guarding import watch
 from payments.inbox import due_event_ids, work_event
 from payments.privacy import Retention, tidy
 from payments.reconcile import reconcile
+from payments.refunding import ask_for_refund, due_refund_ids
 from payments.thanking import post_thanks
 
 log = logging.getLogger("goalpost.jobs")
@@ -97,6 +98,21 @@ def work_inbox() -> int:
     for event_id in due:
         state = work_event(open_session, gateway, event_id, livemode=settings().livemode, now=now)
         log.info("event %s: %s", event_id, state)
+    return len(due)
+
+
+def ask_refunds() -> int:
+    """Ask Stripe for the refunds that wait for an answer; return how many were asked for."""
+    gateway = current_gateway()
+    if gateway is None:
+        return 0
+    with open_session() as session:
+        due = due_refund_ids(session, now=now())
+    for request_id in due:
+        asked = ask_for_refund(
+            open_session, gateway, request_id, livemode=settings().livemode, now=now
+        )
+        log.info("refund %s: %s", request_id, asked.state)
     return len(due)
 
 
@@ -193,6 +209,7 @@ JOBS: Mapping[str, tuple[Callable[[], object], timedelta]] = MappingProxyType(
         "mail": (send_mail, timedelta(seconds=5)),
         "calls": (send_calls, timedelta(seconds=5)),
         "guard": (watch_guard, timedelta(seconds=30)),
+        "refunds": (ask_refunds, timedelta(seconds=5)),
         "reconcile": (ask_stripe, timedelta(hours=1)),
         "forget": (forget, timedelta(hours=1)),
         "audit": (audit, timedelta(minutes=10)),

@@ -31,6 +31,7 @@ from payments.facts import Facts, PaymentFacts
 from payments.fee_sums import fee_of, move_fee
 from payments.gateway import Payment
 from payments.models import Donation, DonationState, Subscription
+from payments.refund_models import note_refunds
 from payments.tallies import count_agreed, count_paid
 
 T = TypeVar("T")
@@ -114,6 +115,7 @@ def _apply_payment(session: Session, found: PaymentFacts, occasion: Occasion) ->
     payment = found.payment
     if not payment.succeeded:
         return f"{payment.id} is {payment.status}: nothing counted"
+    note_refunds(session, found.refunds)
     decision = quarantine.find(session, payment.id)
     donation = _donation_of(session, found, decision, occasion)
     if donation is None:

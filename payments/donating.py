@@ -19,10 +19,10 @@ from campaigns.ledger import Gift, state_gift
 from campaigns.ledger_models import Reference, ReferenceKind
 from campaigns.models import Campaign, CampaignState, Period
 from core.db import insert_if_absent
-from core.errors import Invalid
+from core.errors import Conflict, Invalid
 from core.money import MOST_CHARGE_MINOR, MOST_MINOR, least_charge_minor
 from core.words import N_, words_of
-from payments.errors import CampaignNotOpen
+from payments.errors import CampaignNotOpen, DonationNotFound
 from payments.gateway import CheckoutRequest, Frequency
 from payments.models import Donation, DonationState, Donor
 
@@ -228,6 +228,46 @@ def record_offline_gift(
         cause="donations record",
         now=now,
     )
+    return donation
+
+
+def correct_offline_gift(
+    session: Session, donation_id: str, *, amount_minor: int, note: str, now: datetime
+) -> Donation:
+    """State an offline gift again, with what it should have been; 0 takes it back.
+
+    Nothing is deleted: the ledger posts the difference as an entry of today, in the gift's own
+    period. Safe to repeat: the effect is set, not added to.
+    """
+    donation = session.scalars(
+        select(Donation)
+        .where(Donation.id == donation_id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    ).one_or_none()
+    if donation is None:
+        raise DonationNotFound
+    if donation.reference != f"offline:{donation.id}" or donation.paid_at is None:
+        raise Conflict("This gift came through Stripe: give it back instead.")
+    if not 0 <= amount_minor <= MOST_MINOR:
+        raise Invalid("The amount must be zero or more.", field="amount")
+    if not note.strip():
+        raise Invalid("Say why it is corrected.", field="note")
+    state_gift(
+        session,
+        session.get_one(Campaign, donation.campaign_id),
+        Gift(
+            reference=donation.reference,
+            kind=ReferenceKind.OFFLINE,
+            effect_minor=amount_minor,
+            paid_at=donation.paid_at,
+        ),
+        cause=f"correction: {note.strip()}"[:255],
+        now=now,
+    )
+    # What was given is a gift's own word, and never zero; what counts is in the ledger.
+    donation.amount_minor = amount_minor or donation.amount_minor
+    session.flush()
     return donation
 
 

@@ -95,11 +95,22 @@ class Refund:
     id: str
     status: str  # pending, requires_action, succeeded, failed, canceled
     amount_minor: int
+    request_id: str | None = None  # of the request of ours that made it
 
     @property
     def effect_minor(self) -> int:
         """What it takes from the gift: everything but failed and canceled ones count."""
         return 0 if self.status in {"failed", "canceled"} else -self.amount_minor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefundOrder:
+    """A refund to be made. The request's id is its idempotency key, and goes into its metadata."""
+
+    request_id: str
+    payment_id: str
+    amount_minor: int
+    reason: str | None  # duplicate, fraudulent, requested_by_customer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,6 +211,12 @@ class Gateway(Protocol):
 
     def refunds(self, payment_id: str) -> Sequence[Refund]:
         """Fetch all refunds of a payment."""
+
+    def create_refund(self, order: RefundOrder) -> Refund:
+        """Give a payment back; repeating the same order within a day gives the same refund.
+
+        GatewayRefused says that no money went back by this call.
+        """
 
     def disputes(self, payment_id: str) -> Sequence[Dispute]:
         """Fetch all disputes of a payment."""

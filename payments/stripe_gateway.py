@@ -20,10 +20,12 @@ from payments.gateway import (
     Invoice,
     Payment,
     Refund,
+    RefundOrder,
     Subscription,
 )
 from payments.stripe_checkout import checkout_key, checkout_params, embedding_at
 from payments.stripe_objects import (
+    REQUEST_ID,
     checkout_from,
     dispute_from,
     id_of,
@@ -43,6 +45,8 @@ PAGE_SIZE = 100
 MOST_PARTS = 1000
 _STRIPE_CHECKOUT = "https://checkout.stripe.com"
 _STRIPE_PORTAL = "https://billing.stripe.com"
+# Errors of the moment, whatever their status: another call with this key or object is under way.
+_BUSY = frozenset({"idempotency_key_in_use", "lock_timeout"})
 T = TypeVar("T")
 
 
@@ -120,6 +124,18 @@ class StripeGateway:
             )
         )
         return [refund_from(refund) for refund in found]
+
+    def create_refund(self, order: RefundOrder) -> Refund:
+        """Give a payment back. One request of ours, one key, one refund."""
+        params: Any = {
+            "payment_intent": order.payment_id,
+            "amount": order.amount_minor,
+            "metadata": {REQUEST_ID: order.request_id},
+        }
+        if order.reason is not None:
+            params["reason"] = order.reason
+        options: Any = {"idempotency_key": order.request_id}
+        return refund_from(self._call(lambda client: client.v1.refunds.create(params, options)))
 
     def disputes(self, payment_id: str) -> Sequence[Dispute]:
         """Fetch all disputes of a payment intent."""
@@ -239,6 +255,8 @@ class StripeGateway:
         except stripe.APIError as error:
             raise GatewayUnavailable("The payment service has a problem just now.") from error
         except stripe.StripeError as error:
+            if error.code in _BUSY:
+                raise GatewayUnavailable("The same call is under way.") from error
             if error.code == "resource_missing" and getattr(error, "param", "") == "customer":
                 raise CustomerGone("Stripe has no such customer.") from error
             code = error.code or type(error).__name__

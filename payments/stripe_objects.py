@@ -11,6 +11,9 @@ from payments.gateway import Checkout, Dispute, Invoice, Payment, Refund, Subscr
 if TYPE_CHECKING:
     from stripe import StripeObject
 
+# Where a refund carries the id of the request of ours that made it.
+REQUEST_ID = "goalpost_refund_request"
+
 
 def checkout_from(session: StripeObject) -> Checkout:
     """Read a `checkout.session`."""
@@ -51,7 +54,13 @@ def payment_from(intent: StripeObject) -> Payment:
 
 def refund_from(refund: StripeObject) -> Refund:
     """Read a `refund`."""
-    return Refund(id=refund["id"], status=refund["status"], amount_minor=refund["amount"])
+    metadata = refund["metadata"] or {}
+    return Refund(
+        id=refund["id"],
+        status=refund["status"],
+        amount_minor=refund["amount"],
+        request_id=metadata[REQUEST_ID] if REQUEST_ID in metadata else None,  # noqa: SIM401 - no dict
+    )
 
 
 def dispute_from(dispute: StripeObject) -> Dispute:

@@ -23,6 +23,7 @@ from payments.gateway import (
     Invoice,
     Payment,
     Refund,
+    RefundOrder,
     Subscription,
 )
 from payments.stripe_checkout import checkout_key, embedding_at
@@ -56,6 +57,7 @@ class FakeGateway:
         self._sales: dict[str, Sale] = {}  # by idempotency key
         self._paid: dict[str, Paid] = {}
         self._plans: dict[str, Plan] = {}
+        self._refund_orders: dict[str, tuple[RefundOrder, Refund]] = {}
         self.webhooks: dict[str, list[str]] = {}
         self.listed_events: list[bytes] = []  # what Stripe's event list holds, the newest first
 
@@ -121,6 +123,33 @@ class FakeGateway:
     def refunds(self, payment_id: str) -> Sequence[Refund]:
         self._called("refunds")
         return list(self._of_payment(payment_id).refunds)
+
+    def create_refund(self, order: RefundOrder) -> Refund:
+        self._called("create_refund")
+        known = self._refund_orders.get(order.request_id)
+        if known is not None and known[0] != order:
+            raise GatewayRefused("idempotency_error: the key was used with other parameters")
+        if known is None:
+            paid = self._of_payment(order.payment_id)
+            left_minor = paid.payment.received_minor + sum(r.effect_minor for r in paid.refunds)
+            if order.amount_minor > left_minor:
+                raise GatewayRefused("Stripe refused the call: greater than unrefunded amount")
+            refund = Refund(
+                id=f"re_{next(self._numbers)}",
+                status="succeeded",
+                amount_minor=order.amount_minor,
+                request_id=order.request_id,
+            )
+            paid.refunds.append(refund)
+            known = self._refund_orders[order.request_id] = (order, refund)
+        if self.lost_answers:
+            self.lost_answers -= 1
+            raise GatewayUnavailable("The payment service can't be reached just now.")
+        return known[1]
+
+    def forget_keys(self) -> None:
+        """Prune idempotency keys, as Stripe does after a day."""
+        self._refund_orders.clear()
 
     def disputes(self, payment_id: str) -> Sequence[Dispute]:
         self._called("disputes")

@@ -18,6 +18,8 @@ SDK_TESTS = "tests/payments/test_stripe_gateway.py"
 WEBHOOK_TESTS = "tests/payments/test_webhook.py tests/payments/test_signatures.py"
 INBOX_TESTS = "tests/payments/test_inbox.py"
 COVER_TESTS = "tests/payments/test_covers.py"
+REFUNDING = "payments/refunding.py"
+REFUND_TESTS = "tests/payments/test_refunding.py"
 DOOR_TESTS = "tests/payments/test_signatures.py"
 
 SEEDS = (
@@ -392,5 +394,38 @@ SEEDS = (
         "lambda session: _move_cursor(session, begun_at)",
         "lambda session: _move_cursor(session, now())",
         "tests/payments/test_reconcile.py tests/payments/test_inbox.py",
+    ),
+    Seed(
+        "refund sent again without looking",
+        "a donor is given back twice where Stripe has forgotten the key",
+        REFUNDING,
+        "is_first=attempts == 1",
+        "is_first=True",
+        REFUND_TESTS,
+    ),
+    Seed(
+        "requests that hold nothing back",
+        "two refunds in a row ask for more than the gift",
+        REFUNDING,
+        "taken_minor - pending_minor)",
+        "taken_minor)",
+        REFUND_TESTS,
+    ),
+    Seed(
+        "lookup that fails taken for a refusal",
+        "money went back, and the admin is told that it did not",
+        REFUNDING,
+        "            return None, None, error.message\n    try:",
+        "            return None, error.message, None\n    try:",
+        REFUND_TESTS,
+    ),
+    Seed(
+        "correction added to the gift",
+        "an offline gift that is put right counts twice",
+        DONATING,
+        "            effect_minor=amount_minor,\n            paid_at=donation.paid_at,",
+        "            effect_minor=donation.amount_minor + amount_minor,\n"
+        "            paid_at=donation.paid_at,",
+        REFUND_TESTS,
     ),
 )

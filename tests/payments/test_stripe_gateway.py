@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from payments.errors import CustomerGone, GatewayRefused, GatewayUnavailable
-from payments.gateway import CheckoutRequest, Frequency
+from payments.gateway import CheckoutRequest, Frequency, RefundOrder
 from payments.stripe_gateway import StripeGateway, trusted_url
 from tests.conftest import make_settings
 from tests.sandbox_process import SandboxProcess, running_sandbox
@@ -268,3 +268,48 @@ def test_stripe_that_does_not_answer_is_unavailable() -> None:
 def test_address_that_is_not_stripes_is_refused() -> None:
     with pytest.raises(GatewayRefused):
         trusted_url("http://evil.example/pay", "https://checkout.stripe.com")
+
+
+def test_refund_order_makes_one_refund_that_names_its_request(
+    gateway: StripeGateway, sandbox: SandboxProcess
+) -> None:
+    opened = gateway.create_checkout(request("given_back"))
+    payment_id = sandbox.pay(opened.id)["payment_intent"]
+    order = RefundOrder(
+        request_id="rfr_1", payment_id=payment_id, amount_minor=500, reason="duplicate"
+    )
+    made = gateway.create_refund(order)
+    assert gateway.create_refund(order) == made
+    assert gateway.refunds(payment_id) == [made]
+    assert (made.amount_minor, made.request_id, made.status) == (500, "rfr_1", "succeeded")
+    told = sandbox.api("GET", f"/v1/refunds/{made.id}")
+    assert told["reason"] == "duplicate"
+    with pytest.raises(GatewayRefused, match="idempotency"):
+        gateway.create_refund(replace(order, amount_minor=600))
+    with pytest.raises(GatewayRefused, match="greater than"):
+        gateway.create_refund(replace(order, request_id="rfr_2", amount_minor=1_501))
+    assert gateway.refunds(payment_id) == [made]
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"status": 429, "times": 1},
+        {"status": 429, "code": "lock_timeout", "times": 1},
+        {"status": 409, "code": "idempotency_key_in_use", "times": 3},
+    ],
+)
+def test_busy_stripe_is_no_refusal_of_a_refund(
+    gateway: StripeGateway, sandbox: SandboxProcess, fault: dict[str, Any]
+) -> None:
+    name = f"busy_{fault.get('code', fault['status'])}"
+    payment_id = sandbox.pay(gateway.create_checkout(request(name)).id)["payment_intent"]
+    order = RefundOrder(
+        request_id=f"rfr_{name}", payment_id=payment_id, amount_minor=2_000, reason=None
+    )
+    sandbox.faults(api={"path": "/v1/refunds", "method": "POST", **fault})
+    with pytest.raises(GatewayUnavailable):
+        gateway.create_refund(order)
+    sandbox.clear_faults()
+    made = gateway.create_refund(order)
+    assert gateway.refunds(payment_id) == [made]
