@@ -284,7 +284,7 @@ def test_refund_order_makes_one_refund_that_names_its_request(
     assert (made.amount_minor, made.request_id, made.status) == (500, "rfr_1", "succeeded")
     told = sandbox.api("GET", f"/v1/refunds/{made.id}")
     assert told["reason"] == "duplicate"
-    with pytest.raises(GatewayRefused, match="idempotency"):
+    with pytest.raises(GatewayRefused, match="IdempotencyError"):
         gateway.create_refund(replace(order, amount_minor=600))
     with pytest.raises(GatewayRefused, match="greater than"):
         gateway.create_refund(replace(order, request_id="rfr_2", amount_minor=1_501))
