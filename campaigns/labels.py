@@ -43,10 +43,16 @@ def span_label(
     return label.upper() if (campaign.capitals if capitals is None else capitals) else label
 
 
-def period_label(campaign: Campaign, period: Period, *, locale: str | None = None) -> str:
+def period_label(
+    campaign: Campaign,
+    period: Period,
+    *,
+    locale: str | None = None,
+    capitals: bool | None = None,
+) -> str:
     """Print a stored period as it was made: zone and cadence may have changed since."""
     last_day = None if period.last_day is None else date.fromisoformat(period.last_day)
-    return span_label(campaign, period.key, last_day, locale=locale)
+    return span_label(campaign, period.key, last_day, locale=locale, capitals=capitals)
 
 
 def _label(key: str, last_day: date | None, locale: str) -> str:
