@@ -30,7 +30,7 @@ from campaigns.ledger_models import (
 from campaigns.models import Campaign, Period
 
 # Of a key as 2021-05-15 the month; quarters and years are shorter, or as long.
-_MONTH_LETTERS = 7
+_YEAR_LETTERS, _MONTH_LETTERS = 4, 7
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,6 +122,8 @@ class CalendarMonth:
 
     key: str
     figures: Figures
+    # What was announced of all of them together; None while one is not closed.
+    as_closed_minor: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +227,7 @@ def read_year(
     statement = select(Period).where(
         Period.campaign_id == campaign.id,
         Period.starts_at <= now,
-        func.substr(Period.key, 1, 4).in_([f"{year:04}" for year in years]),
+        func.substr(Period.key, 1, _YEAR_LETTERS).in_([f"{year:04}" for year in years]),
     )
     return _read(session, campaign, statement, now=now)
 
@@ -323,24 +325,53 @@ def read_currencies(session: Session) -> tuple[str, ...]:
     return tuple(session.scalars(statement.where(Campaign.state != "draft")))
 
 
-def read_calendar(
-    session: Session, currency: str, *, since: datetime, until: datetime
-) -> tuple[CalendarMonth, ...]:
-    """Return what all campaigns of a currency raised in the periods that began in `[since, until)`.
+def read_years(session: Session, scope: Scope) -> tuple[int, int] | None:
+    """Return the first and the last year in which a period began, None where none ever did."""
+    first, last, count = session.execute(
+        select(func.min(Period.key), func.max(Period.key), func.count())
+        .select_from(Period)
+        .join(Campaign, Campaign.id == Period.campaign_id)
+        .where(*scope.conditions())
+    ).one()
+    return (int(first[:_YEAR_LETTERS]), int(last[:_YEAR_LETTERS])) if count else None
 
-    By the month of their own calendars, newest first. Months without any part are left out.
+
+def read_calendar(session: Session, scope: Scope, *, now: datetime) -> tuple[CalendarMonth, ...]:
+    """Return what these periods raised by the month of their own calendars, newest first.
+
+    Those that have begun by `now`, in two queries.
     """
+    conditions = (*scope.conditions(), Period.starts_at <= now)
     month = func.substr(Period.key, 1, _MONTH_LETTERS)
-    rows = session.execute(
+    sums = session.execute(
         select(month, *_SUMS)
         .select_from(PeriodPart)
         .join(Period, Period.id == PeriodPart.period_id)
         .join(Campaign, Campaign.id == Period.campaign_id)
-        .where(Campaign.currency == currency, Period.starts_at >= since, Period.starts_at < until)
+        .where(*conditions)
+        .group_by(month)
+    )
+    figures = {row[0]: figures_of(row[1:]) for row in sums}
+    periods = session.execute(
+        select(
+            month,
+            func.count(Period.id),
+            func.count(Period.as_closed_minor),
+            func.sum(Period.as_closed_minor),
+        )
+        .join(Campaign, Campaign.id == Period.campaign_id)
+        .where(*conditions)
         .group_by(month)
         .order_by(func.max(Period.starts_at).desc(), month.desc())
     )
-    return tuple(CalendarMonth(key=row[0], figures=figures_of(row[1:])) for row in rows)
+    return tuple(
+        CalendarMonth(
+            key=key,
+            figures=figures.get(key, Figures()),
+            as_closed_minor=int(announced) if closed == count else None,
+        )
+        for key, count, closed, announced in periods
+    )
 
 
 def read_total(session: Session, scope: Scope) -> Figures:

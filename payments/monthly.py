@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -70,12 +69,7 @@ def totals_of(session: Session, campaign: Campaign, months: Sequence[Month]) -> 
 
 
 def calendar_totals(
-    session: Session,
-    currency: str,
-    months: Sequence[CalendarMonth],
-    *,
-    since: datetime,
-    until: datetime,
+    session: Session, scope: Scope, months: Sequence[CalendarMonth]
 ) -> dict[str, Totals]:
     """Return the totals of what `campaigns.reports.read_calendar` found, by key, in one query."""
     month = func.substr(Period.key, 1, 7)
@@ -84,14 +78,14 @@ def calendar_totals(
         .select_from(PeriodFee)
         .join(Period, Period.id == PeriodFee.period_id)
         .join(Campaign, Campaign.id == Period.campaign_id)
-        .where(Campaign.currency == currency, Period.starts_at >= since, Period.starts_at < until)
+        .where(*scope.conditions())
         .group_by(month, PeriodFee.currency)
     )
     fees: dict[str, dict[str, FeeSum]] = {}
     for key, settled_in, minor, payments in rows:
         if payments:
             fees.setdefault(key, {})[settled_in] = FeeSum(int(minor), int(payments))
-    return {one.key: Totals(currency, one.figures, fees.get(one.key, {})) for one in months}
+    return {one.key: Totals(scope.currency, one.figures, fees.get(one.key, {})) for one in months}
 
 
 def scope_totals(session: Session, scope: Scope, figures: Figures) -> Totals:

@@ -22,6 +22,7 @@ from campaigns.reports import (
     read_since_close,
     read_total,
     read_year,
+    read_years,
 )
 from core.cadence import Cadence, Rhythm
 from tests.campaigns.books import JULY, Entries, fill
@@ -73,9 +74,16 @@ def test_the_whole_is_its_campaigns_and_its_months(
     assert by_campaign == {slug: sums[slug] for slug in ("support-us", "quiet")}
     (most,) = read_by_campaign(session, scope, limit=1)
     assert most[1].raised_minor == max(found.raised_minor for found in by_campaign.values())
-    months = read_calendar(session, "USD", since=datetime(2021, 1, 1, tzinfo=UTC), until=JULY)
-    assert {"2021-04", "2021-05", "2021-06", "2021-Q2"} == {month.key for month in months}
+    months = read_calendar(session, Scope("USD", keys=("2021",)), now=JULY)
+    assert {"2021-04", "2021-05", "2021-06", "2021-07", "2021-Q2", "2021-Q3"} == {
+        month.key for month in months
+    }
     assert sum((month.figures for month in months), Figures()) == read_total(session, scope)
+    announced = {month.key: month.as_closed_minor for month in months}
+    assert announced["2021-07"] is announced["2021-Q3"] is None
+    assert announced["2021-Q2"] == Entries(session, second).figures(after_close=False).raised_minor
+    assert read_years(session, scope) == (2021, 2021)
+    assert read_years(session, Scope("CHF")) is None
 
 
 def test_where_gifts_came_from_adds_up_with_the_rest(
