@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Literal, Protocol
 
 # The API version that our code is written for, and that the webhook endpoint is pinned to.
@@ -158,6 +158,38 @@ class Invoice:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Payout:
+    """Money that Stripe sent to the bank, or took from it (under zero), as Stripe now tells it."""
+
+    id: str
+    amount_minor: int
+    currency: str
+    status: str  # pending, in_transit, paid, failed, canceled
+    arrives_on: date
+    created_at: datetime
+    livemode: bool
+    automatic: bool  # by the schedule; of others Stripe never tells the lines
+    reconciled: bool  # whether Stripe tells the lines
+    failure: str | None = None  # why the bank sent it back
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PayoutLine:
+    """A balance transaction that a payout is made of, in minor units of the payout's currency."""
+
+    id: str
+    category: str  # Stripe's reporting category: charge, refund, dispute, fee, …
+    amount_minor: int
+    fee_minor: int
+    net_minor: int
+    currency: str
+    occurred_at: datetime
+    source_id: str | None  # the charge, refund, dispute or payout that it comes from
+    payment_id: str | None  # the payment that this one is of
+    description: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
     """An event that Stripe signed. It says what to look at, never what to believe."""
 
@@ -235,6 +267,15 @@ class Gateway(Protocol):
 
     def payment_ids(self, since: datetime) -> Iterator[str]:
         """List the payments that were begun, refunded or disputed since then, each once or more."""
+
+    def payouts(self, since: datetime) -> Iterator[Payout]:
+        """List the payouts that were made since then, the newest first."""
+
+    def payout(self, payout_id: str) -> Payout:
+        """Fetch a payout."""
+
+    def payout_lines(self, payout_id: str) -> Iterator[PayoutLine]:
+        """List what a reconciled payout is made of, without its own transaction."""
 
     def register_webhook(self, url: str, types: Sequence[str]) -> str | None:
         """Have Stripe send these events to `url`; return the new endpoint's signing secret.

@@ -19,6 +19,8 @@ from payments.gateway import (
     Event,
     Invoice,
     Payment,
+    Payout,
+    PayoutLine,
     Refund,
     RefundOrder,
     Subscription,
@@ -31,6 +33,8 @@ from payments.stripe_objects import (
     id_of,
     invoice_from,
     payment_from,
+    payout_from,
+    payout_line_from,
     refund_from,
     subscription_from,
 )
@@ -189,6 +193,24 @@ class StripeGateway:
         for dispute in self._all(lambda client: client.v1.disputes.list(query)):
             if (payment_id := id_of(dispute["payment_intent"])) is not None:
                 yield payment_id
+
+    def payouts(self, since: datetime) -> Iterator[Payout]:
+        """List the payouts that were made since then, the newest first."""
+        query: Any = {"created": {"gte": int(since.timestamp())}, "limit": PAGE_SIZE}
+        for payout in self._all(lambda client: client.v1.payouts.list(query)):
+            yield payout_from(payout)
+
+    def payout(self, payout_id: str) -> Payout:
+        """Fetch a payout."""
+        return payout_from(self._call(lambda client: client.v1.payouts.retrieve(payout_id)))
+
+    def payout_lines(self, payout_id: str) -> Iterator[PayoutLine]:
+        """List the balance transactions of a payout: Stripe puts the payout's own among them."""
+        query: Any = {"payout": payout_id, "limit": PAGE_SIZE, "expand": ["data.source"]}
+        for transaction in self._all(lambda client: client.v1.balance_transactions.list(query)):
+            line = payout_line_from(transaction)
+            if line.source_id != payout_id:
+                yield line
 
     def register_webhook(self, url: str, types: Sequence[str]) -> str | None:
         """Make a webhook endpoint pinned to our API version, or update the one at `url`."""

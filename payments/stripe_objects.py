@@ -6,7 +6,16 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from payments.gateway import Checkout, Dispute, Invoice, Payment, Refund, Subscription
+from payments.gateway import (
+    Checkout,
+    Dispute,
+    Invoice,
+    Payment,
+    Payout,
+    PayoutLine,
+    Refund,
+    Subscription,
+)
 
 if TYPE_CHECKING:
     from stripe import StripeObject
@@ -116,6 +125,43 @@ def invoice_from(invoice: StripeObject, payments: Iterable[StripeObject]) -> Inv
         subscription_id=id_of(details["subscription"]) if details is not None else None,
         is_first=invoice["billing_reason"] == "subscription_create",
         payment_ids=tuple(payment_id for payment_id in paid if payment_id is not None),
+    )
+
+
+def payout_from(payout: StripeObject) -> Payout:
+    """Read a `payout`. Its day of arrival is told as midnight, UTC."""
+    return Payout(
+        id=payout["id"],
+        amount_minor=payout["amount"],
+        currency=payout["currency"].upper(),
+        status=payout["status"],
+        arrives_on=instant_of(payout["arrival_date"]).date(),
+        created_at=instant_of(payout["created"]),
+        livemode=payout["livemode"],
+        automatic=payout["automatic"],
+        reconciled=payout["reconciliation_status"] == "completed",
+        failure=payout["failure_message"] or payout["failure_code"],
+    )
+
+
+def payout_line_from(transaction: StripeObject) -> PayoutLine:
+    """Read a `balance_transaction` whose `source` is expanded.
+
+    Charges, refunds and disputes name their payment; fees and payouts have none.
+    """
+    source = transaction["source"]
+    has_payment = source is not None and "payment_intent" in source
+    return PayoutLine(
+        id=transaction["id"],
+        category=transaction["reporting_category"],
+        amount_minor=transaction["amount"],
+        fee_minor=transaction["fee"],
+        net_minor=transaction["net"],
+        currency=transaction["currency"].upper(),
+        occurred_at=instant_of(transaction["created"]),
+        source_id=id_of(source),
+        payment_id=id_of(source["payment_intent"]) if has_payment else None,
+        description=transaction["description"],
     )
 
 

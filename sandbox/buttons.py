@@ -7,8 +7,15 @@ from collections.abc import Callable
 from typing import Any
 
 from sandbox import currencies, delayed, paying
-from sandbox.errors import invalid
-from sandbox.resources import collecting, disputes, metadata, subscriptions
+from sandbox.errors import invalid, refused
+from sandbox.resources import (
+    balance_transactions,
+    collecting,
+    disputes,
+    metadata,
+    payouts,
+    subscriptions,
+)
 from sandbox.transaction import Body, Transaction
 
 Button = Callable[[Transaction, str, Body], Body]
@@ -82,6 +89,48 @@ def pay_outside(tx: Transaction, invoice_id: str, _given: Body) -> Body:
     return collecting.pay_outside(tx, tx.need("invoice", invoice_id))
 
 
+def pay_out(tx: Transaction, _no_id: str, given: Body) -> Body:
+    """Pay out the balance of a currency: `{"currency": "usd", "pending": true}`.
+
+    By the schedule, of what is available; with `pending` of all. `{"amount": …}` pays that out by
+    hand.
+    """
+    currency = _read(given, "currency", str, otherwise="usd").lower()
+    amount_minor = _read(given, "amount", int)
+    if amount_minor is not None:
+        return payouts.pay_out_by_hand(tx, amount_minor=amount_minor, currency=currency)
+    pending = _read(given, "pending", bool, otherwise=False)
+    return payouts.pay_out_all(tx, currency=currency, pending=pending)
+
+
+def pay_out_every_currency(tx: Transaction, _no_id: str, _given: Body) -> Body:
+    """Pay out all that is on the balance, a payout for each currency; refuse where none can be."""
+    sums = dict(
+        tx.connection.execute(
+            "SELECT json_extract(body, '$.currency'), sum(json_extract(body, '$.net'))"
+            " FROM objects WHERE kind = 'balance_transaction'"
+            " AND json_extract(hidden, '$.payout') IS NULL GROUP BY 1 ORDER BY 1"
+        ).fetchall()
+    )
+    able = [currency for currency, minor in sums.items() if minor > 0]
+    if not able:
+        raise refused("There is nothing on the balance to pay out.")
+    return [payouts.pay_out_all(tx, currency=currency, pending=True) for currency in able][-1]
+
+
+def bill_own_fee(tx: Transaction, _no_id: str, given: Body) -> Body:
+    """Have Stripe bill something of its own: `{"amount": …, "currency": "usd"}`."""
+    amount_minor = _read(given, "amount", int)
+    currency = _read(given, "currency", str, otherwise="usd").lower()
+    if amount_minor is None or amount_minor < 1 or currency not in currencies.SUPPORTED:
+        raise invalid("Invalid positive integer", param="amount")
+    return balance_transactions.add_own_fee(tx, amount_minor=amount_minor, currency=currency)
+
+
+def _on_payout(change: Callable[[Transaction, str], Body]) -> Button:
+    return lambda tx, payout_id, _given: change(tx, payout_id)
+
+
 def _on_dispute(change: Callable[[Transaction, Body], Body]) -> Button:
     return lambda tx, dispute_id, _given: change(tx, tx.need("dispute", dispute_id))
 
@@ -107,4 +156,9 @@ BUTTONS: dict[str, Button] = {
     "/disputes/<object_id>/reinstate": _on_dispute(disputes.reinstate),
     "/subscriptions/<object_id>/cancel": cancel,
     "/invoices/<object_id>/pay_outside": pay_outside,
+    "/fees": bill_own_fee,
+    "/payouts": pay_out,
+    "/payouts/<object_id>/reconcile": _on_payout(payouts.reconcile),
+    "/payouts/<object_id>/arrive": _on_payout(payouts.arrive),
+    "/payouts/<object_id>/fail": _on_payout(payouts.fail),
 }

@@ -28,6 +28,7 @@ EXPANDABLE: dict[str, frozenset[str]] = {
         {"balance_transaction", "charge", "failure_balance_transaction", "payment_intent"}
     ),
     "balance_transaction": frozenset({"source"}),
+    "payout": frozenset({"balance_transaction", "failure_balance_transaction"}),
     "payment_method": frozenset({"customer"}),
 }
 

@@ -31,8 +31,12 @@ PRESSED: dict[str, Button] = {
     "settle": buttons.settle,
     "fail": buttons.fail,
     "cancel": buttons.cancel,
+    "arrive": buttons.BUTTONS["/payouts/<object_id>/arrive"],
+    "return": buttons.BUTTONS["/payouts/<object_id>/fail"],
     "end": lambda tx, id_, _: buttons.cancel(tx, id_, {"at_period_end": True}),
 }
+# Where a button leads back to, by the kind of object that it is about; else to the payments.
+ANCHORS = {"po": "payouts", "sub": "subscriptions"}
 DAY_SECONDS = 24 * 3_600
 
 
@@ -47,6 +51,7 @@ def make_blueprint(store: Store, settings: Settings) -> Blueprint:
     for rule, button in (
         ("/press/<name>/<object_id>", overview.press),
         ("/charges/<charge_id>/refund", overview.refund),
+        ("/payouts", overview.pay_out),
         ("/events/<event_id>/redeliver", overview.send_again),
         ("/clock/day", overview.move_by_day),
         ("/clock/month", overview.move_by_month),
@@ -67,6 +72,7 @@ class _Overview:
                 "overview.html",
                 sessions=[_session(tx, session) for session in _latest(tx, "checkout.session")],
                 subscriptions=[_gift(tx, gift) for gift in _latest(tx, "subscription")],
+                payouts=_latest(tx, "payout"),
                 charges=[_charge(tx, charge) for charge in _latest(tx, "charge")],
                 events=[_event(tx, event) for event in _latest(tx, "event")],
                 endpoints=tx.every("webhook_endpoint", status="enabled"),
@@ -90,8 +96,12 @@ class _Overview:
     def press(self, name: str, object_id: str) -> Answer:
         """Do what banks, time and donors do to an object."""
         button = PRESSED.get(name, _no_button)
-        anchor = "subscriptions" if object_id.startswith("sub_") else "payments"
+        anchor = ANCHORS.get(object_id.partition("_")[0], "payments")
         return self._do(lambda tx: button(tx, object_id, {}), anchor=anchor)
+
+    def pay_out(self) -> Answer:
+        """Pay out all that is on the balance."""
+        return self._do(lambda tx: buttons.pay_out_every_currency(tx, "", {}), anchor="payouts")
 
     def refund(self, charge_id: str) -> Answer:
         """Refund what was typed, or the rest where nothing was."""

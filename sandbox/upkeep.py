@@ -5,15 +5,17 @@ from collections.abc import Callable
 
 from sandbox import delayed, idempotency, renewals
 from sandbox.cycles import boundary
-from sandbox.resources import charges, checkout_sessions, collecting, refunds
+from sandbox.resources import charges, checkout_sessions, collecting, payouts, refunds
 from sandbox.store import Store
 from sandbox.transaction import Transaction
 
 ACTIONS: dict[str, Callable[[Transaction, str], object]] = {
+    "arrive_payout": payouts.arrive,
     "expire_session": checkout_sessions.expire,
     "fail_refund": refunds.fail,
     "finalize_invoice": collecting.finalize,
     "finish_refund": refunds.finish,
+    "reconcile_payout": payouts.reconcile,
     "renew_subscription": renewals.renew,
     "retry_invoice": collecting.retry,
     "settle_charge": charges.settle,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from core.clock import Clock
@@ -22,6 +22,8 @@ from payments.gateway import (
     Event,
     Invoice,
     Payment,
+    Payout,
+    PayoutLine,
     Refund,
     RefundOrder,
     Subscription,
@@ -58,6 +60,7 @@ class FakeGateway:
         self._paid: dict[str, Paid] = {}
         self._plans: dict[str, Plan] = {}
         self._refund_orders: dict[str, tuple[RefundOrder, Refund]] = {}
+        self.paid_out: dict[str, tuple[Payout, list[PayoutLine]]] = {}
         self.webhooks: dict[str, list[str]] = {}
         self.listed_events: list[bytes] = []  # what Stripe's event list holds, the newest first
 
@@ -187,6 +190,22 @@ class FakeGateway:
         for paid in self._paid.values():
             if (paid.payment.paid_at or since) >= since:
                 yield paid.payment.id
+
+    def payouts(self, since: datetime) -> Iterator[Payout]:
+        self._called("payouts")
+        for payout, _ in reversed(self.paid_out.values()):
+            if payout.created_at >= since.replace(microsecond=0):
+                yield payout
+
+    def payout(self, payout_id: str) -> Payout:
+        self._called("payout")
+        if payout_id not in self.paid_out:
+            raise GatewayRefused(f"Stripe refused the call: resource_missing: {payout_id}")
+        return self.paid_out[payout_id][0]
+
+    def payout_lines(self, payout_id: str) -> Iterator[PayoutLine]:
+        self._called("payout_lines")
+        yield from self.paid_out[payout_id][1]
 
     def register_webhook(self, url: str, types: Sequence[str]) -> str | None:
         self._called("register_webhook")
@@ -327,6 +346,62 @@ class FakeGateway:
         paid = self._of_payment(payment_id)
         paid.payment = replace(paid.payment, **changes)
         return paid.payment
+
+    def pay_out(
+        self,
+        lines: Iterable[PayoutLine] = (),
+        *,
+        amount_minor: int | None = None,
+        automatic: bool = True,
+        reconciled: bool = True,
+        currency: str = "USD",
+    ) -> Payout:
+        """Send to the bank what these lines come to, or an amount that differs from them."""
+        made = list(lines)
+        now = self._clock.now()
+        payout = Payout(
+            id=f"po_{next(self._numbers)}",
+            amount_minor=sum(line.net_minor for line in made)
+            if amount_minor is None
+            else amount_minor,
+            currency=currency,
+            status="in_transit",
+            arrives_on=(now + timedelta(days=2)).date(),
+            created_at=now,
+            livemode=self.livemode,
+            automatic=automatic,
+            reconciled=automatic and reconciled,
+        )
+        self.paid_out[payout.id] = (payout, made)
+        return payout
+
+    def payout_line(
+        self, payment: Payment | None, amount_minor: int, *, fee_minor: int = 0, **more: Any
+    ) -> PayoutLine:
+        """Return a line of a payout: of a payment, a charge where the amount is over zero."""
+        number = next(self._numbers)
+        kind, prefix = ("charge", "ch") if amount_minor > 0 else ("refund", "re")
+        given: dict[str, Any] = {
+            "category": kind if payment else "fee",
+            "currency": "USD",
+            "occurred_at": self._clock.now(),
+            "source_id": f"{prefix}_{number}" if payment else None,
+            "payment_id": payment.id if payment else None,
+            "description": None,
+        }
+        return PayoutLine(
+            id=f"txn_{number}",
+            amount_minor=amount_minor,
+            fee_minor=fee_minor,
+            net_minor=amount_minor - fee_minor,
+            **(given | more),
+        )
+
+    def change_payout(self, payout_id: str, **changes: Any) -> Payout:
+        """Let a payout arrive, fail, be reconciled."""
+        payout, lines = self.paid_out[payout_id]
+        self.paid_out[payout_id] = (replace(payout, **changes), lines)
+        return self.paid_out[payout_id][0]
 
     def expire(self, checkout_id: str) -> Checkout:
         """Let a session's time run out."""

@@ -168,6 +168,27 @@ class SandboxProcess:
             f"/_sandbox/disputes/{dispute_id}/{outcome}", {"reinstated": reinstated}
         )
 
+    def pay_out(
+        self, currency: str = "usd", *, amount: int | None = None, reconciled: bool = True
+    ) -> Json:
+        """Pay out all that is on the balance as the schedule does, or an `amount` by hand.
+
+        Stripe tells what an automatic payout is made of a while later: at once if `reconciled`.
+        """
+        part = {"pending": True} if amount is None else {"amount": amount}
+        payout = self.control("/_sandbox/payouts", {"currency": currency, **part})
+        if reconciled and payout["automatic"]:
+            return self.control(f"/_sandbox/payouts/{payout['id']}/reconcile")
+        return payout
+
+    def end_payout(self, payout_id: str, outcome: str) -> Json:
+        """Have a payout `arrive` or `fail`."""
+        return self.control(f"/_sandbox/payouts/{payout_id}/{outcome}")
+
+    def bill(self, amount: int, currency: str = "usd") -> Json:
+        """Have Stripe bill something of its own, that belongs to no payment."""
+        return self.control("/_sandbox/fees", {"amount": amount, "currency": currency})
+
     def cancel(self, subscription_id: str, *, at_period_end: bool = False) -> Json:
         """Cancel a subscription at once, or with its period as the donor does in the portal."""
         return self.control(

@@ -1,8 +1,14 @@
-"""Balance transactions: what a charge or a refund does to the merchant's balance, net of fees."""
+"""Balance transactions: what a charge or a refund does to the merchant's balance, net of fees.
+
+Which payout one went out with is hidden beside it: Stripe lists by that, and does not show it.
+"""
+
+from collections.abc import Sequence
 
 from sandbox.endpoint import Call, Endpoint
+from sandbox.errors import invalid
 from sandbox.ids import new_id
-from sandbox.listing import page
+from sandbox.listing import Condition, page
 from sandbox.transaction import Body, Transaction
 
 URL = "/v1/balance_transactions"
@@ -82,6 +88,55 @@ def add_for_reinstated_dispute(tx: Transaction, dispute: Body) -> Body:
     )
 
 
+def add_for_payout(tx: Transaction, payout: Body, *, came_back: bool = False) -> Body:
+    """Take off the balance what goes to the bank, or put back what the bank sent back."""
+    kind = "payout_failure" if came_back else "payout"
+    transaction = _add(
+        tx,
+        source=payout,
+        amount_minor=payout["amount"] if came_back else -payout["amount"],
+        fee=0,
+        transaction_type=kind,
+        reporting_category="payout_reversal" if came_back else "payout",
+        description="STRIPE PAYOUT FAILURE" if came_back else "STRIPE PAYOUT",
+    )
+    return tx.save(transaction | {"available_on": tx.now, "status": "available"})
+
+
+def add_own_fee(tx: Transaction, *, amount_minor: int, currency: str) -> Body:
+    """Take off the balance what Stripe bills for itself and not for one payment."""
+    transaction = _add(
+        tx,
+        source={"id": None, "currency": currency},
+        amount_minor=-amount_minor,
+        fee=0,
+        transaction_type="stripe_fee",
+        reporting_category="fee",
+        description="Billing - Usage Fee",
+    )
+    return tx.save(transaction | {"available_on": tx.now, "status": "available"})
+
+
+def not_paid_out(tx: Transaction, currency: str, *, pending: bool) -> list[Body]:
+    """Give what is on the balance and went out with no payout, the oldest first."""
+    return [
+        transaction
+        for transaction in tx.bodies(
+            "SELECT body FROM objects WHERE kind = 'balance_transaction'"
+            " AND json_extract(hidden, '$.payout') IS NULL"
+            " AND json_extract(body, '$.currency') = ? ORDER BY sequence",
+            [currency],
+        )
+        if pending or transaction["available_on"] <= tx.now
+    ]
+
+
+def note_payout(tx: Transaction, ids: Sequence[str], payout_id: str) -> None:
+    """Note with which payout transactions went out."""
+    for transaction_id in ids:
+        tx.save_hidden(transaction_id, {**tx.hidden(transaction_id), "payout": payout_id})
+
+
 def _add(
     tx: Transaction,
     *,
@@ -134,9 +189,27 @@ def _retrieve(call: Call) -> Body:
 
 def _list(call: Call) -> Body:
     fields = {"source": "$.source", "type": "$.type", "currency": "$.currency"}
-    found = page(call.tx, "balance_transaction", call.params, url=URL, fields=fields)
+    conditions = _of_payout(call)
+    found = page(
+        call.tx, "balance_transaction", call.params, url=URL, fields=fields, conditions=conditions
+    )
     found["data"] = [_shown(call.tx, transaction) for transaction in found["data"]]
     return found
+
+
+def _of_payout(call: Call) -> list[Condition]:
+    if "payout" not in call.params:
+        return []
+    payout = call.tx.need("payout", call.params["payout"], param="payout")
+    if not payout["automatic"]:
+        raise invalid(
+            "Balance transaction history can only be filtered on automatic transfers, not manual.",
+            param="payout",
+        )
+    # While Stripe still reconciles a payout, only its own transaction is told to be of it.
+    if payout["reconciliation_status"] != "completed":
+        return [Condition("id = ?", [payout["balance_transaction"]])]
+    return [Condition("json_extract(hidden, '$.payout') = ?", [payout["id"]])]
 
 
 ENDPOINTS = (

@@ -313,3 +313,42 @@ def test_busy_stripe_is_no_refusal_of_a_refund(
     sandbox.clear_faults()
     made = gateway.create_refund(order)
     assert gateway.refunds(payment_id) == [made]
+
+
+def test_payout_is_told_with_its_lines_and_without_its_own(
+    gateway: StripeGateway, sandbox: SandboxProcess
+) -> None:
+    payment = sandbox.foreign_payment(10_000, "chf")
+    sandbox.refund(payment["id"], 1_000)
+    dispute = sandbox.dispute(sandbox.foreign_payment(2_000, "chf")["id"])
+    sandbox.advance(5)  # what was paid is on the balance a moment later
+    sandbox.bill(77, "chf")
+    made = sandbox.pay_out("chf", reconciled=False)
+    since = datetime.fromtimestamp(made["created"], UTC)
+    told = next(one for one in gateway.payouts(since) if one.id == made["id"])
+    assert (told.amount_minor, told.currency, told.status) == (made["amount"], "CHF", "in_transit")
+    assert (told.automatic, told.reconciled, told.livemode, told.failure) == (
+        True,
+        False,
+        False,
+        None,
+    )
+    sandbox.control(f"/_sandbox/payouts/{made['id']}/reconcile")
+    assert gateway.payout(made["id"]).reconciled
+    lines = list(gateway.payout_lines(made["id"]))
+    assert sum(line.net_minor for line in lines) == told.amount_minor
+    assert {(line.category, line.net_minor, line.payment_id) for line in lines} == {
+        ("charge", 10_000 - 320, payment["id"]),
+        ("charge", 2_000 - 88, dispute["payment_intent"]),
+        ("refund", -1_000, payment["id"]),
+        ("dispute", -2_000 - 1_500, dispute["payment_intent"]),
+        ("fee", -77, None),
+    }
+    sandbox.end_payout(made["id"], "fail")
+    assert gateway.payout(made["id"]).failure == "The bank account has been closed."
+    assert list(gateway.payouts(since + timedelta(days=30))) == []
+
+
+def test_payout_that_is_not_there_is_refused(gateway: StripeGateway) -> None:
+    with pytest.raises(GatewayRefused, match="resource_missing"):
+        gateway.payout("po_nothing")

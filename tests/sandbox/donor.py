@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import time
 import urllib.parse
 from dataclasses import dataclass
 
@@ -64,6 +65,16 @@ def subscribe(sandbox: SandboxProcess, card: str = "4242424242424242", **changes
 def payment(sandbox: SandboxProcess, intent_id: str) -> Json:
     path = "latest_charge.balance_transaction"
     return sandbox.api("GET", f"/v1/payment_intents/{intent_id}?expand[]={path}")
+
+
+def settled(sandbox: SandboxProcess, intent_id: str) -> Json:
+    """Wait until a payment is on the balance, which is a moment after it was paid."""
+    for _ in range(200):
+        charge: Json = payment(sandbox, intent_id)["latest_charge"]
+        if charge["balance_transaction"] is not None:
+            return charge
+        time.sleep(0.05)
+    raise AssertionError("it never came onto the balance")
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ import pytest
 import stripe
 
 from sandbox.settings import API_VERSION
-from tests.sandbox.donor import create_session, subscribe
+from tests.sandbox.donor import create_session, settled, subscribe
 from tests.sandbox_process import Json, SandboxProcess
 
 FIXTURES = Path(__file__).resolve().parents[3] / "shared" / "stripe" / "fixtures3.json"
@@ -32,6 +32,7 @@ def objects(sandbox: SandboxProcess) -> dict[str, Json]:
     intent = sandbox.api("GET", path.format(intent_id))
     transaction_id = refund["balance_transaction"]
     endpoints = sandbox.api("GET", "/v1/webhook_endpoints")["data"]
+    settled(sandbox, sandbox.foreign_payment(5_000, "sgd")["id"])
     found = [
         session,
         session["line_items"]["data"][0],
@@ -51,6 +52,7 @@ def objects(sandbox: SandboxProcess) -> dict[str, Json]:
         invoice["payments"]["data"][0],
         dispute,
         sandbox.api("GET", f"/v1/balance_transactions/{transaction_id}"),
+        sandbox.pay_out("sgd"),
         sandbox.events()[-1],
         endpoints[0],
     ]
@@ -76,6 +78,7 @@ KINDS = {
     "billing_portal.configuration": stripe.billing_portal.Configuration,
     "dispute": stripe.Dispute,
     "balance_transaction": stripe.BalanceTransaction,
+    "payout": stripe.Payout,
     "event": stripe.Event,
     "webhook_endpoint": stripe.WebhookEndpoint,
 }
