@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, TypeVar, cast
+from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, current_app, redirect, request, url_for
 from flask.typing import ResponseReturnValue
@@ -141,4 +142,8 @@ def _back() -> str:
     if request.method in {"GET", "HEAD"}:
         query = request.query_string.decode("ascii", "ignore")
         return f"{request.path}?{query}" if query else request.path
+    # Only the path of it is used, and only of ours: nobody is led elsewhere.
+    sent_from = urlsplit(request.referrer or "")
+    if sent_from.netloc == request.host and sent_from.path.startswith("/admin/"):
+        return f"{sent_from.path}?{sent_from.query}" if sent_from.query else sent_from.path
     return url_for("admin_home.home")

@@ -28,6 +28,7 @@ class Place:
 PLACES = (
     Place("home", "Dashboard", "/admin/", Permission.SEE_TOTALS),
     Place("campaigns", "Campaigns", "/admin/campaigns", Permission.SEE_TOTALS),
+    Place("quarantine", "Quarantine", "/admin/quarantine", Permission.DECIDE_QUARANTINE),
     Place("exports", "Exports", "/admin/exports", Permission.EXPORT),
     Place("users", "Users", "/admin/users", Permission.MANAGE_USERS),
 )

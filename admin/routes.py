@@ -16,6 +16,9 @@ from admin import (
     commands,
     exports,
     home,
+    quarantine,
+    refund_page,
+    refunds,
     security,
     throttle,
     user_pages,
@@ -38,6 +41,9 @@ PAGES = (
     campaign_schedule,
     campaign_embed,
     exports,
+    quarantine,
+    refund_page,
+    refunds,
 )
 
 

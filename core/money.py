@@ -99,6 +99,11 @@ def to_major(amount_minor: int, currency: str) -> Decimal:
     return Decimal(amount_minor).scaleb(-exponent(currency))
 
 
+def exact_money(amount_minor: int, currency: str) -> str:
+    """Write an amount to the last digit, as books and the log do: `20.00 USD`."""
+    return f"{to_major(amount_minor, currency)} {currency}"
+
+
 def format_money(
     amount_minor: int, currency: str, *, locale: str, pattern: str | None = None
 ) -> str:

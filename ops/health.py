@@ -25,6 +25,7 @@ from ops.watch import LATE_TICK
 from payments.edge import current_limits
 from payments.guarding import read_standings
 from payments.inbox import OLD_BACKLOG, read_backlog
+from payments.refund_view import read_unanswered
 from payments.tallies import told
 
 bp = Blueprint("health", __name__)
@@ -83,6 +84,7 @@ def examine() -> Iterator[Finding]:
         return
     yield from _jobs(session, now())
     yield _inbox(session, now())
+    yield _refunds(session)
     yield _outbox(session, OutboxMail, "mail", now())
     yield _outbox(session, OutboxCall, "calls", now())
     yield _guard(session, now())
@@ -137,6 +139,14 @@ def _inbox(session: Session, instant: datetime) -> Finding:
     if count and old:
         message += f", the oldest since {backlog.oldest_received_at:%F %T} UTC"
     return Finding("inbox", ok=not old, message=message)
+
+
+def _refunds(session: Session) -> Finding:
+    unanswered = read_unanswered(session)
+    message = f"{unanswered.waiting} waiting, {unanswered.given_up} given up"
+    if unanswered.given_up:
+        message += ": see `flask --app app stripe refunds`"
+    return Finding("refunds", ok=not unanswered.given_up, message=message)
 
 
 def _outbox(session: Session, kind: type[Sendable], name: str, instant: datetime) -> Finding:

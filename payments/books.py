@@ -24,6 +24,7 @@ from campaigns.models import Campaign
 from campaigns.parts import Origin
 from campaigns.recent import name_gift
 from core.db import OpenSession, in_transaction, insert_if_absent
+from core.money import to_major
 from payments import gateway, quarantine, recurring
 from payments.donating import known_donor
 from payments.errors import DonationNotKnownYet
@@ -209,7 +210,8 @@ def _not_as_asked(donation: Donation, found: PaymentFacts, occasion: Occasion) -
     if donation.reference not in {None, payment.id}:
         return f"the donation was paid before, by {donation.reference}"
     if payment.received_minor != donation.asked_minor:
-        return f"paid {payment.received_minor}, asked {donation.asked_minor}"
+        paid = to_major(payment.received_minor, payment.currency)
+        return f"paid {paid}, asked {to_major(donation.asked_minor, donation.currency)}"
     return None
 
 

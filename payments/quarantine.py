@@ -12,8 +12,10 @@ from sqlalchemy.orm import Session
 
 from campaigns.catalog import find_campaign
 from campaigns.models import Campaign
+from core.auditlog import Actor, record
 from core.db import insert_if_absent
 from core.errors import Conflict, Invalid, NotFound
+from core.money import exact_money
 from payments.gateway import Payment
 from payments.models import Donation, DonationState, QuarantinedPayment, QuarantineState
 
@@ -71,7 +73,13 @@ def find_held(session: Session, reference: str) -> Decision:
 
 
 def release(
-    session: Session, payment: Payment, *, slug: str | None, site_livemode: bool, now: datetime
+    session: Session,
+    payment: Payment,
+    *,
+    slug: str | None,
+    site_livemode: bool,
+    actor: Actor,
+    now: datetime,
 ) -> Decision:
     """Decide that held money counts, as a gift to the campaign it was meant for or that is named.
 
@@ -105,15 +113,17 @@ def release(
         donation.amount_minor, donation.cover_minor = donation.parts_minor(payment.received_minor)
         donation.currency = campaign.currency
     session.flush()
+    _log(session, actor, "quarantine.released", decision, campaign=campaign.slug, now=now)
     return decision
 
 
-def refuse(session: Session, reference: str, *, now: datetime) -> Decision:
+def refuse(session: Session, reference: str, *, actor: Actor, now: datetime) -> Decision:
     """Decide that held money never counts."""
     decision = find_held(session, reference)
     decision.state = QuarantineState.REFUSED
     decision.decided_at = now
     session.flush()
+    _log(session, actor, "quarantine.refused", decision, now=now)
     return decision
 
 
@@ -147,6 +157,18 @@ def donation_for(
     return session.scalars(
         select(Donation).where(Donation.id == donation_id).with_for_update()
     ).one()
+
+
+def _log(
+    session: Session, actor: Actor, action: str, decision: Decision, *, now: datetime, **more: str
+) -> None:
+    """Write down who decided what about which money."""
+    amount = exact_money(decision.amount_minor, decision.currency)
+    details = {"amount": amount, "held": decision.reason, **more}
+    if decision.donation_id is not None:
+        details["donation"] = decision.donation_id
+    subject = f"payment:{decision.reference}"
+    record(session, actor, action, subject=subject, details=details, now=now)
 
 
 def _paid_otherwise(session: Session, decision: Decision) -> bool:

@@ -20,9 +20,10 @@ from sqlalchemy import func, or_, select, update
 from sqlalchemy.orm import Session
 
 from campaigns.ledger_models import Reference, ReferenceKind
+from core.auditlog import Actor, record
 from core.db import OpenSession, in_transaction, insert_if_absent
 from core.errors import Conflict, DomainError, Invalid, NotFound
-from core.money import charge_step_minor
+from core.money import charge_step_minor, exact_money
 from payments import quarantine
 from payments.books import Occasion, apply_facts, look_and_apply
 from payments.errors import DonationNotFound, GatewayRefused
@@ -49,7 +50,7 @@ class RefundWish:
     form_token: str  # see `refund_form_token`
     amount_minor: int | None
     currency: str
-    requested_by: str
+    requested_by: Actor
     reason: str | None = None
 
 
@@ -114,26 +115,35 @@ def request_refund(
         if held_reference is not None:
             return refuse_and_request_refund(session, held_reference, wish, now=now)
     reference = donation.reference or ""
-    if reference.startswith("offline:"):
-        raise Conflict("This gift came without Stripe: correct it by an entry instead.")
-    if donation.state != DonationState.PAID:
-        raise Conflict("Nothing was paid that could be given back.")
     found = _same_form(session, reference, wish)
     if found is not None:
         return found
-    gift = _gift_of(session, reference)
-    if gift is not None and _is_disputed(session, gift):
-        raise Conflict("The donor's bank has taken this money back: answer the dispute at Stripe.")
-    left_minor = refundable_minor(session, donation)
+    hindrance = refund_hindrance(session, donation)
+    if hindrance is not None:
+        raise Conflict(hindrance)
     return _write_down(
         session,
         wish,
         reference=reference,
         donation_id=donation.id,
         currency=donation.currency,
-        left_minor=left_minor,
+        left_minor=refundable_minor(session, donation),
         now=now,
     )
+
+
+def refund_hindrance(session: Session, donation: Donation) -> str | None:
+    """Return why a donation can't be given back from here, in a sentence; None where it can."""
+    if (donation.reference or "").startswith("offline:"):
+        return "This gift came without Stripe: correct it by an entry instead."
+    if donation.state != DonationState.PAID:
+        return "Nothing was paid that could be given back."
+    gift = _gift_of(session, donation.reference)
+    if gift is not None and _is_disputed(session, gift):
+        return "The donor's bank has taken this money back: answer the dispute at Stripe."
+    if refundable_minor(session, donation) == 0:
+        return "Nothing is left that could be given back."
+    return None
 
 
 def refuse_and_request_refund(
@@ -149,7 +159,7 @@ def refuse_and_request_refund(
     if held.state == QuarantineState.RELEASED:
         raise Conflict(f"{reference} was released: give its donation back.")
     if held.state == QuarantineState.HELD:
-        quarantine.refuse(session, reference, now=now)
+        quarantine.refuse(session, reference, actor=wish.requested_by, now=now)
     return _write_down(
         session,
         wish,
@@ -191,6 +201,16 @@ def ask_for_refund(
     return in_transaction(open_session, partial(_detached, request_id=request_id))
 
 
+def log_asked_again(session: Session, request_id: str, *, actor: Actor, now: datetime) -> None:
+    """Write down that somebody has a refund asked for once more; raise NotFound."""
+    row = session.get(RefundRequest, request_id)
+    if row is None:
+        raise NotFound("There is no such request.")
+    subject = _subject(row.reference, row.donation_id)
+    details = {"request": row.id}
+    record(session, actor, "refund.asked_again", subject=subject, details=details, now=now)
+
+
 def due_refund_ids(session: Session, *, now: datetime, limit: int = 20) -> Sequence[str]:
     """Return the requests that Stripe is to be asked for now, the oldest first."""
     return session.scalars(
@@ -227,7 +247,7 @@ def request_whole_refunds(
     open_session: OpenSession,
     subjects: Sequence[str],
     *,
-    requested_by: str,
+    requested_by: Actor,
     reason: str | None,
     now: Callable[[], datetime],
 ) -> Iterator[RefundedOne]:
@@ -235,7 +255,8 @@ def request_whole_refunds(
 
     `subjects` are donations (`don_…`) and payments in quarantine (`pi_…`). Each is a request and a
     transaction of its own: one that can't be given back holds up no other. Repeating it asks for
-    nothing twice. The job, or `ask_for_refund`, then asks Stripe.
+    nothing twice, unless Stripe has refused it or its money came back. The job, or
+    `ask_for_refund`, then asks Stripe.
     """
     for subject in dict.fromkeys(subjects):
         work = partial(
@@ -250,15 +271,16 @@ def request_whole_refunds(
 
 
 def _request_whole(
-    session: Session, *, subject: str, requested_by: str, reason: str | None, now: datetime
+    session: Session, *, subject: str, requested_by: Actor, reason: str | None, now: datetime
 ) -> str:
     held = quarantine.find(session, subject)
     donation = None if held is not None else session.get(Donation, subject)
     if held is None and donation is None:
         raise DonationNotFound
     currency = held.currency if held is not None else donation.currency if donation else ""
+    reference = held.reference if held is not None else donation.reference if donation else None
     wish = RefundWish(
-        form_token="whole",  # noqa: S106 - no secret
+        form_token=f"whole-{_count_dead(session, reference or '')}",
         amount_minor=None,
         currency=currency,
         requested_by=requested_by,
@@ -267,6 +289,12 @@ def _request_whole(
     if held is not None:
         return refuse_and_request_refund(session, subject, wish, now=now).id
     return request_refund(session, subject, wish, now=now).id
+
+
+def _count_dead(session: Session, reference: str) -> int:
+    """Return how many requests of a payment gave nothing back: after each, it is asked for anew."""
+    all_of_it = select(func.count()).where(RefundRequest.reference == reference)
+    return (session.scalar(all_of_it) or 0) - len(_open_requests(session, reference))
 
 
 def _same_form(session: Session, reference: str, wish: RefundWish) -> RefundRequest | None:
@@ -311,15 +339,32 @@ def _write_down(
         "amount_minor": amount_minor,
         "currency": currency,
         "reason": wish.reason,
-        "requested_by": wish.requested_by[:255],
+        "requested_by": wish.requested_by.name[:255],
         "requested_at": now,
         "form_key": key,
         "state": RefundRequestState.WAITING,
         "attempts": 0,
         "next_attempt_at": now,
     }
-    insert_if_absent(session, RefundRequest, values, unique=("form_key",))
+    if insert_if_absent(session, RefundRequest, values, unique=("form_key",)):
+        record(
+            session,
+            wish.requested_by,
+            "refund.requested",
+            subject=_subject(reference, donation_id),
+            details={
+                "request": values["id"],
+                "amount": exact_money(amount_minor, currency),
+                "reason": wish.reason,
+            },
+            now=now,
+        )
     return session.scalars(select(RefundRequest).where(RefundRequest.form_key == key)).one()
+
+
+def _subject(reference: str, donation_id: str | None) -> str:
+    """Return what a refund is of, as the log names it."""
+    return f"payment:{reference}" if donation_id is None else f"donation:{donation_id}"
 
 
 def _form_key(reference: str, wish: RefundWish) -> str:

@@ -10,6 +10,7 @@ from flask.cli import AppGroup
 from campaigns.adjustments import list_adjustments
 from campaigns.catalog import find_campaign
 from campaigns.labels import money_label
+from core.auditlog import COMMAND_LINE
 from core.cadence import checked_key
 from core.clock import now
 from core.db import db, read_session
@@ -17,12 +18,11 @@ from core.money import format_money
 from core.printing import PLAIN, sentences, table
 from core.web import settings
 from payments import quarantine as held_money
-from payments.books import Occasion, apply_facts
-from payments.edge import current_gateway
+from payments.edge import current_gateway, open_session
 from payments.errors import PaymentsNotSetUp
-from payments.facts import gather_for_payment
 from payments.fee_sums import verify_books
 from payments.models import QuarantineState
+from payments.releasing import release_held
 
 ledger = AppGroup("ledger", help="Check the books.")
 quarantine = AppGroup("quarantine", help="Decide about money that is not counted.")
@@ -102,16 +102,15 @@ def release(reference: str, *, campaign: str | None) -> None:
     gateway = current_gateway()
     if gateway is None:
         raise PaymentsNotSetUp("There is no Stripe key: Stripe must be asked how the money stands.")
-    held_money.find_held(db.session, reference)
-    db.session.rollback()  # no transaction stays open while we wait for Stripe
-    facts = gather_for_payment(gateway, reference)
-    session = db.session
-    payment = next(found.payment for found in facts.payments if found.payment.id == reference)
-    livemode = settings().livemode
-    held_money.release(session, payment, slug=campaign, site_livemode=livemode, now=now())
-    occasion = Occasion(cause=f"released:{reference}", livemode=livemode, now=now())
-    outcome = apply_facts(session, facts, occasion)
-    session.commit()
+    outcome = release_held(
+        open_session,
+        gateway,
+        reference,
+        slug=campaign,
+        actor=COMMAND_LINE,
+        livemode=settings().livemode,
+        now=now,
+    )
     click.echo(f"Released: {outcome}.")
 
 
@@ -120,6 +119,6 @@ def release(reference: str, *, campaign: str | None) -> None:
 @sentences
 def refuse(reference: str) -> None:
     """Never count held money. Refund it at Stripe if it should go back."""
-    held_money.refuse(db.session, reference, now=now())
+    held_money.refuse(db.session, reference, actor=COMMAND_LINE, now=now())
     db.session.commit()
     click.echo(f"Refused: {reference} is not counted. It is still in your Stripe account.")

@@ -1,4 +1,4 @@
-"""`inbox list|retry` and `stripe reconcile|drift`."""
+"""`inbox list|retry` and `stripe reconcile|drift|refunds`."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from datetime import UTC, datetime, timedelta
 import click
 from flask.cli import AppGroup
 
+from core.auditlog import COMMAND_LINE
 from core.clock import now
 from core.db import db, read_session
 from core.errors import Invalid
-from core.money import format_money
+from core.money import exact_money, format_money
 from core.printing import PLAIN, sentences, table
 from core.web import settings
 from ops import jobs
@@ -26,6 +27,8 @@ from payments.gateway import Gateway
 from payments.inbox import list_events, retry_events
 from payments.models import InboxEvent, InboxState
 from payments.reconcile import reconcile
+from payments.refund_view import Which, list_requests
+from payments.refunding import MOST_LISTED, ask_for_refund, log_asked_again
 
 inbox = AppGroup("inbox", help="See and retry Stripe's events.")
 stripe = AppGroup("stripe", help="Hold the books against Stripe.")
@@ -105,6 +108,45 @@ def reconcile_(since: str | None) -> None:
 def drift(since: str | None) -> None:
     """Compare the books with Stripe's, object by object; exit with 1 where they differ."""
     _report_drift(_gateway(), _day(since) if since else now() - timedelta(days=DRIFT_DAYS))
+
+
+@stripe.command("refunds")
+@click.option("--all", "everything", is_flag=True, help="Those that have come to a good end, too.")
+@click.option("--retry", "request_id", help="Ask once more for this one, under the same key.")
+@sentences
+def refunds(*, everything: bool, request_id: str | None) -> None:
+    """List refunds that were asked for here and wait, were refused or failed; ask again for one."""
+    if request_id is not None:
+        gateway = _gateway()
+        log_asked_again(db.session, request_id, actor=COMMAND_LINE, now=now())
+        db.session.commit()
+        ask_for_refund(
+            open_session,
+            gateway,
+            request_id,
+            livemode=settings().livemode,
+            now=now,
+            by_hand=True,
+        )
+    which = Which.ALL if everything else Which.OPEN
+    found = list_requests(db.session, which, limit=MOST_LISTED)
+    if not found:
+        click.echo("No refund waits, and none was refused.")
+        return
+    rows = [("REQUEST", "OF", "AMOUNT", "STATE", "TRIES", "ASKED FOR", "ERROR")]
+    rows += [
+        (
+            one.request.id,
+            one.request.donation_id or one.request.reference,
+            exact_money(one.request.amount_minor, one.request.currency),
+            one.request.refund_status or one.request.state,
+            str(one.request.attempts),
+            f"{one.request.requested_at:%F %T} UTC",
+            one.request.error or "",
+        )
+        for one in found
+    ]
+    click.echo(table(rows))
 
 
 @stripe.command("connect")

@@ -5,6 +5,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from campaigns.models import Campaign, Period
+from core.auditlog import COMMAND_LINE
 from core.clock import MovableClock
 from core.errors import Conflict, Invalid, NotFound
 from payments import quarantine
@@ -31,6 +32,7 @@ def release(books: Books, clock: MovableClock, reference: str, slug: str | None 
             facts.payments[0].payment,
             slug=slug,
             site_livemode=False,
+            actor=COMMAND_LINE,
             now=clock.now(),
         )
         session.commit()
@@ -113,7 +115,7 @@ def test_refused_money_never_counts(books: Books, session: Session, clock: Movab
     shop = books.gateway.foreign_payment(700)
     books.hear(shop.id)
     with books.session() as own:
-        quarantine.refuse(own, shop.id, now=clock.now())
+        quarantine.refuse(own, shop.id, actor=COMMAND_LINE, now=clock.now())
         own.commit()
     books.hear(shop.id)
     assert raised(session) == 0
@@ -124,4 +126,4 @@ def test_refused_money_never_counts(books: Books, session: Session, clock: Movab
 
 def test_what_was_never_held_is_not_found(books: Books, clock: MovableClock) -> None:
     with books.session() as session, pytest.raises(NotFound):
-        quarantine.refuse(session, "pi_nothing", now=clock.now())
+        quarantine.refuse(session, "pi_nothing", actor=COMMAND_LINE, now=clock.now())

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from campaigns.ledger_models import LedgerEntry, Reference
 from campaigns.models import Campaign, Period
+from core.auditlog import Actor, AuditRecord
 from core.clock import MovableClock
 from core.errors import Conflict, DomainError, Invalid, NotFound
 from payments import refunding
@@ -21,6 +22,8 @@ from payments.refunding import RefundWish
 from tests.conftest import MakeCampaign
 from tests.payments.conftest import Books
 from tests.payments.pages import look
+
+ANN = Actor("user:7", "ann@courier.example")
 
 
 @pytest.fixture(autouse=True)
@@ -42,8 +45,8 @@ def raised(session: Session) -> int:
 
 
 def wish(amount_minor: int | None = None, *, form: str = "form", **more: str) -> RefundWish:
-    values = {"currency": "USD", "requested_by": "user 7", **more}
-    return RefundWish(form_token=form, amount_minor=amount_minor, **values)
+    values = {"currency": "USD", **more}
+    return RefundWish(form_token=form, amount_minor=amount_minor, requested_by=ANN, **values)
 
 
 def request(
@@ -96,6 +99,12 @@ def test_double_click_and_two_tabs_make_one_refund(
         ask(books, clock, request_id)
     assert len(ids) == 1
     assert raised(session) == 1_500
+    (line,) = look(session, select(AuditRecord))  # what was done once is in the log once
+    assert (line.action, line.actor_name) == ("refund.requested", "ann@courier.example")
+    assert (line.subject, line.told["amount"]) == (
+        f"donation:{books.donations()[0].id}",
+        "5.00 USD",
+    )
     with books.session() as own:
         assert refunding.refund_form_token(own, payment_id) != token
     with pytest.raises(Conflict, match="another choice"):
@@ -292,7 +301,7 @@ def test_suspect_money_is_given_back_in_one_step(
     for _ in range(2):  # the button twice
         told = list(
             refunding.request_whole_refunds(
-                books.session, subjects, requested_by="user 7", reason="fraudulent", now=clock.now
+                books.session, subjects, requested_by=ANN, reason="fraudulent", now=clock.now
             )
         )
         assert [one.problem is None for one in told] == [True, False, True]
@@ -303,6 +312,24 @@ def test_suspect_money_is_given_back_in_one_step(
     assert len(due) == 2
     assert raised(session) == 0
     assert sum(refund.amount_minor for refund in books.gateway.refunds(payment_id)) == 2_000
+
+
+def test_suspect_money_that_came_back_is_given_back_anew(
+    books: Books, session: Session, clock: MovableClock, payment_id: str
+) -> None:
+    def give_back() -> RefundRequest:
+        (told,) = refunding.request_whole_refunds(
+            books.session, [subject], requested_by=ANN, reason=None, now=clock.now
+        )
+        return ask(books, clock, told.request_id or "")
+
+    subject = books.donations()[0].id
+    failed = give_back()
+    books.gateway.change_refund(failed.refund_id or "", "failed")
+    books.hear(payment_id)
+    assert raised(session) == 2_000
+    assert give_back().id != failed.id
+    assert raised(session) == 0
 
 
 def test_offline_gift_is_corrected_by_an_entry_and_never_deleted(

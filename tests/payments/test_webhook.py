@@ -196,7 +196,7 @@ def test_late_event_counts_in_the_month_of_the_payment(
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"received_minor": 1_999}, "paid 1999, asked 2000"),
+        ({"received_minor": 1_999}, "paid 19.99, asked 20.00"),
         ({"currency": "EUR"}, "paid in EUR, asked in USD"),
         ({"livemode": True}, "live money on a test site"),
     ],

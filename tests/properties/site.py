@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from campaigns.catalog import NewCampaign, create_campaign, find_campaign
 from campaigns.models import Campaign, CampaignTier, Period, PeriodTier
 from campaigns.rolling import due_campaign_ids, roll_campaign
+from core.auditlog import COMMAND_LINE
 from core.clock import MovableClock
 from core.db import engine_options, in_transaction, prepare_engine
 from payments import quarantine
@@ -180,7 +181,14 @@ class Site:
 
         def decide(session: Session) -> None:
             now = self.clock.now()
-            quarantine.release(session, told.payment, slug=slug, site_livemode=False, now=now)
+            quarantine.release(
+                session,
+                told.payment,
+                slug=slug,
+                site_livemode=False,
+                actor=COMMAND_LINE,
+                now=now,
+            )
             apply_facts(session, facts, self._occasion("released"))
 
         try:
@@ -192,7 +200,10 @@ class Site:
         self.oracle.release(told, slug)
 
     def refuse(self, payment_id: str) -> None:
-        self.do(partial(quarantine.refuse, reference=payment_id, now=self.clock.now()))
+        refuse = partial(
+            quarantine.refuse, reference=payment_id, actor=COMMAND_LINE, now=self.clock.now()
+        )
+        self.do(refuse)
 
     def record(self, slug: str, amount_minor: int, paid_at: datetime) -> None:
         gift = OfflineGift(amount_minor=amount_minor, paid_at=paid_at)
