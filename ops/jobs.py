@@ -34,6 +34,7 @@ from payments.edge import current_gateway, current_limits, open_session
 from payments.fee_sums import verify_books
 from payments.guarding import watch
 from payments.inbox import due_event_ids, work_event
+from payments.payouts import MOST_AT_ONCE, bring_payouts
 from payments.privacy import Retention, tidy
 from payments.reconcile import reconcile
 from payments.refunding import ask_for_refund, due_refund_ids
@@ -124,6 +125,16 @@ def ask_stripe() -> None:
         log.info("reconciled %s %s: %s new", found.looked_at, found.by, found.new)
 
 
+def ask_payouts() -> None:
+    """Bring in what Stripe paid out to the bank since the last time."""
+    gateway = current_gateway()
+    if gateway is not None:
+        found = bring_payouts(
+            open_session, gateway, livemode=settings().livemode, now=now, most=MOST_AT_ONCE
+        )
+        log.info("payouts: %s of %s with their lines", found.completed, found.seen)
+
+
 def send_mail() -> int:
     """Post the thanks and send the mails that are due; return how many were sent."""
     chosen = settings()
@@ -211,6 +222,7 @@ JOBS: Mapping[str, tuple[Callable[[], object], timedelta]] = MappingProxyType(
         "guard": (watch_guard, timedelta(seconds=30)),
         "refunds": (ask_refunds, timedelta(seconds=5)),
         "reconcile": (ask_stripe, timedelta(hours=1)),
+        "payouts": (ask_payouts, timedelta(hours=1)),
         "forget": (forget, timedelta(hours=1)),
         "audit": (audit, timedelta(minutes=10)),
     }

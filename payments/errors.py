@@ -71,6 +71,15 @@ class DonationNotFound(NotFound):
         super().__init__(N_("We know of no such gift."))
 
 
+class PayoutNotFound(NotFound):
+    """There is no such payout, or it has not come in yet."""
+
+    code = "payout_not_found"
+
+    def __init__(self) -> None:
+        super().__init__("We know of no such payout.")
+
+
 class DonorNotFound(NotFound):
     """Nobody gave from this address, or what we knew is erased."""
 

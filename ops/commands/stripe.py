@@ -1,4 +1,4 @@
-"""`inbox list|retry` and `stripe reconcile|drift|refunds`."""
+"""`inbox list|retry` and `stripe reconcile|drift|refunds|payouts|connect`."""
 
 from __future__ import annotations
 
@@ -26,6 +26,8 @@ from payments.facts import HANDLED
 from payments.gateway import Gateway
 from payments.inbox import list_events, retry_events
 from payments.models import InboxEvent, InboxState
+from payments.payout_reading import differing_payouts
+from payments.payouts import bring_payouts
 from payments.reconcile import reconcile
 from payments.refund_view import Which, list_requests
 from payments.refunding import MOST_LISTED, ask_for_refund, log_asked_again
@@ -147,6 +149,47 @@ def refunds(*, everything: bool, request_id: str | None) -> None:
         for one in found
     ]
     click.echo(table(rows))
+
+
+@stripe.command("payouts")
+@click.option("--since", help="From this day on (UTC): 2021-05-01. Else from where it ended last.")
+@sentences
+def payouts(since: str | None) -> None:
+    """Bring in what Stripe paid out to the bank; exit with 1 where a sum differs from its lines."""
+    with _progress("Asking Stripe") as step:
+        found = bring_payouts(
+            open_session,
+            _gateway(),
+            livemode=settings().livemode,
+            now=now,
+            since=_day(since) if since else None,
+            step=step,
+        )
+    click.echo(
+        f"Went through {found.seen} payouts since {found.since:%F %T} UTC:"
+        f" {found.completed} came in with their lines, {found.matched} lines were matched anew."
+    )
+    differing = differing_payouts(read_session())
+    if not differing:
+        return
+    rows: list[tuple[str, ...]] = [("PAYOUT", "ARRIVES", "AMOUNT", "LINES", "DIFFERENCE")]
+    rows += [
+        (
+            payout.id,
+            payout.arrives_on,
+            *(
+                format_money(amount_minor, payout.currency, locale=PLAIN)
+                for amount_minor in (
+                    payout.amount_minor,
+                    payout.lines_minor,
+                    payout.difference_minor or 0,
+                )
+            ),
+        )
+        for payout in differing
+    ]
+    click.echo(table(rows))
+    sys.exit(1)
 
 
 @stripe.command("connect")
