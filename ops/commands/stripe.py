@@ -177,14 +177,9 @@ def payouts(since: str | None) -> None:
         (
             payout.id,
             payout.arrives_on,
-            *(
-                format_money(amount_minor, payout.currency, locale=PLAIN)
-                for amount_minor in (
-                    payout.amount_minor,
-                    payout.lines_minor,
-                    payout.difference_minor or 0,
-                )
-            ),
+            exact_money(payout.amount_minor, payout.currency),
+            exact_money(payout.lines_minor, payout.currency),
+            exact_money(payout.difference_minor or 0, payout.currency),
         )
         for payout in differing
     ]
