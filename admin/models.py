@@ -164,3 +164,38 @@ class SignInAttempt(Base):
     network: Mapped[str] = mapped_column(String(64))
     succeeded: Mapped[bool]
     at: Mapped[datetime]
+
+
+class ApiToken(Base):
+    """What lets a program in: found by its letters, known by the hash of its secret."""
+
+    __tablename__ = "api_tokens"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    public_id: Mapped[str] = mapped_column(String(12), unique=True)
+    # SHA-256 is enough: nobody guesses 256 bits, however fast.
+    secret_hash: Mapped[str] = mapped_column(String(64))
+    name: Mapped[str] = mapped_column(String(80))
+    # What it may do (see `admin.tokens.Scope`), parted by spaces.
+    scopes: Mapped[str] = mapped_column(String(255))
+    created_by: Mapped[str] = mapped_column(String(255))
+    created_at: Mapped[datetime]
+    # Null is never.
+    expires_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+    # To the minute.
+    used_at: Mapped[datetime | None]
+
+    @property
+    def actor(self) -> Actor:
+        """The token as the audit log names it."""
+        return Actor(f"token:{self.id}", self.name)
+
+    @property
+    def scope_names(self) -> frozenset[str]:
+        """What it may do."""
+        return frozenset(self.scopes.split())
+
+    def is_live(self, now: datetime) -> bool:
+        """Tell whether it works."""
+        return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)

@@ -21,6 +21,7 @@ from admin import (
     refunds,
     security,
     throttle,
+    token_pages,
     user_pages,
     welcome,
 )
@@ -44,6 +45,7 @@ PAGES = (
     quarantine,
     refund_page,
     refunds,
+    token_pages,
 )
 
 
