@@ -30,6 +30,7 @@ PLACES = (
     Place("campaigns", "Campaigns", "/admin/campaigns", Permission.SEE_TOTALS),
     Place("quarantine", "Quarantine", "/admin/quarantine", Permission.DECIDE_QUARANTINE),
     Place("exports", "Exports", "/admin/exports", Permission.EXPORT),
+    Place("log", "Log", "/admin/log", Permission.SEE_AUDIT_LOG),
     Place("tokens", "Tokens", "/admin/tokens", Permission.MANAGE_TOKENS),
     Place("users", "Users", "/admin/users", Permission.MANAGE_USERS),
 )

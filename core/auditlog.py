@@ -13,13 +13,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Index, String, select
-from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy import CTE, ColumnElement, Index, String, func, select
+from sqlalchemy.orm import InstrumentedAttribute, Mapped, Session, mapped_column
 
 from core.db import Base
 
 MOST_LISTED = 100
 _MOST_DETAIL_CHARACTERS = 4000
+_MOST_NAMES_CHARACTERS = 600  # each may become six when it is written as JSON
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,7 @@ class AuditRecord(Base):
         Index("ix_audit_records_actor_id_id", "actor_id", "id"),
         Index("ix_audit_records_subject_id", "subject", "id"),
         Index("ix_audit_records_action_id", "action", "id"),
+        Index("ix_audit_records_at", "at"),
         {"sqlite_strict": True},
     )
 
@@ -54,7 +56,8 @@ class AuditRecord(Base):
     action: Mapped[str] = mapped_column(String(64))
     # What it was done to, as `campaign:support-us` or `donation:don_…`.
     subject: Mapped[str] = mapped_column(String(255))
-    # JSON: what a reader needs to understand it, such as the amount, or each field's old and new.
+    # JSON: what a reader needs to understand it, such as the amount. Of a field that was changed a
+    # list of its old text and its new one; a third may say from when on.
     details: Mapped[str] = mapped_column(String(_MOST_DETAIL_CHARACTERS), default="{}")
 
     @property
@@ -80,9 +83,8 @@ def record(
     """
     text = json.dumps(details or {}, ensure_ascii=False, sort_keys=True)
     if len(text) > _MOST_DETAIL_CHARACTERS:
-        text = json.dumps({"cut_off": True, "fields": sorted(details or {})})[
-            :_MOST_DETAIL_CHARACTERS
-        ]
+        names = ", ".join(sorted(details or {}))
+        text = json.dumps({"cut_off": True, "fields": names[:_MOST_NAMES_CHARACTERS]})
     row = AuditRecord(
         at=now,
         actor_id=actor.id,
@@ -107,6 +109,19 @@ class AuditFilter:
     until: datetime | None = None
 
 
+def matching(wanted: AuditFilter) -> tuple[ColumnElement[bool], ...]:
+    """Return the conditions on `AuditRecord` that a filter stands for."""
+    named = {"actor_id": wanted.actor_id, "action": wanted.action, "subject": wanted.subject}
+    conditions = [
+        getattr(AuditRecord, name) == value for name, value in named.items() if value is not None
+    ]
+    if wanted.since is not None:
+        conditions.append(AuditRecord.at >= wanted.since)
+    if wanted.until is not None:
+        conditions.append(AuditRecord.at < wanted.until)
+    return tuple(conditions)
+
+
 def list_records(
     session: Session,
     wanted: AuditFilter = AuditFilter(),
@@ -115,16 +130,39 @@ def list_records(
     limit: int = MOST_LISTED,
 ) -> Sequence[AuditRecord]:
     """Return lines, the newest first; `before_id` is the last one of the page before."""
-    statement = select(AuditRecord).order_by(AuditRecord.id.desc()).limit(limit)
-    conditions = [
-        (wanted.actor_id, AuditRecord.actor_id == wanted.actor_id),
-        (wanted.action, AuditRecord.action == wanted.action),
-        (wanted.subject, AuditRecord.subject == wanted.subject),
-        (wanted.since, AuditRecord.at >= wanted.since if wanted.since else None),
-        (wanted.until, AuditRecord.at < wanted.until if wanted.until else None),
-        (before_id, AuditRecord.id < before_id if before_id else None),
-    ]
-    for value, condition in conditions:
-        if value is not None and condition is not None:
-            statement = statement.where(condition)
-    return session.scalars(statement).all()
+    statement = select(AuditRecord).where(*matching(wanted))
+    if before_id is not None:
+        statement = statement.where(AuditRecord.id < before_id)
+    return session.scalars(statement.order_by(AuditRecord.id.desc()).limit(limit)).all()
+
+
+def list_actors(session: Session) -> list[Actor]:
+    """Return everybody who has a line, as their last one calls them, in the order of names."""
+    ids = _distinct(AuditRecord.actor_id)
+    name = (
+        select(AuditRecord.actor_name)
+        .where(AuditRecord.actor_id == ids.c.value)
+        .order_by(AuditRecord.id.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    found = session.execute(select(ids.c.value, name).where(ids.c.value.is_not(None))).all()
+    return sorted((Actor(*row) for row in found), key=lambda actor: (actor.name, actor.id))
+
+
+def list_actions(session: Session) -> list[str]:
+    """Return every action that was ever done, in the order of their names."""
+    actions = _distinct(AuditRecord.action)
+    found = session.scalars(select(actions.c.value).where(actions.c.value.is_not(None)))
+    return sorted(found)
+
+
+def _distinct(column: InstrumentedAttribute[str]) -> CTE:
+    """Return a column's values, each once, and None at the end.
+
+    One look into the index finds each of them: what takes longer with the number of values, not of
+    lines, unlike DISTINCT.
+    """
+    values = select(func.min(column).label("value")).cte("found", recursive=True)
+    following = select(func.min(column)).where(column > values.c.value).scalar_subquery()
+    return values.union_all(select(following).where(values.c.value.is_not(None)))

@@ -176,6 +176,8 @@ def _open_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     connection.execute(f"PRAGMA journal_mode = {'WAL' if wal_is_safe() else 'DELETE'}")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA secure_delete = ON")
+    # Or INSERT OR REPLACE would delete without a word from the triggers that refuse it.
+    connection.execute("PRAGMA recursive_triggers = ON")
 
 
 def _begin_sqlite(connection: Connection) -> None:
