@@ -65,7 +65,7 @@ def ask() -> ResponseReturnValue:
     gateway = current_gateway()
     if gateway is None:
         raise PaymentsNotSetUp("There is no Stripe key: Stripe can't be asked.")
-    record(db.session, current_actor(), "payouts.asked_for", subject="payouts", now=now())
+    record(db.session, current_actor(), "stripe.payouts_asked", subject="site", now=now())
     db.session.commit()
     try:
         found = bring_payouts(

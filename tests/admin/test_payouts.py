@@ -125,7 +125,7 @@ def test_empty_list_says_what_to_do(
     assert "has not been asked for its payouts yet" in page
     answer = accountant.post(LIST)
     assert answer.status_code == 303
-    assert list_records(session)[0].action == "payouts.asked_for"
+    assert list_records(session)[0].action == "stripe.payouts_asked"
     session.rollback()
     page = accountant.get(LIST).text
     assert "0 payouts came in" in page
