@@ -14,6 +14,7 @@ from admin import (
     campaign_plan,
     campaign_schedule,
     commands,
+    entries,
     exports,
     home,
     log,

@@ -181,7 +181,7 @@ class Shares:
 _left = PeriodPart.gross_minor + PeriodPart.refunds_minor + PeriodPart.disputes_minor
 _raised = func.sum(_left)
 # In the order of the fields of Figures.
-_SUMS = tuple(
+SUMS = tuple(
     func.coalesce(func.sum(column), 0)
     for column in (
         PeriodPart.gross_minor,
@@ -260,7 +260,7 @@ def _read(
 
 def _by_period(session: Session, period_ids: Collection[int]) -> Mapping[int, Figures]:
     rows = session.execute(
-        select(PeriodPart.period_id, *_SUMS)
+        select(PeriodPart.period_id, *SUMS)
         .where(PeriodPart.period_id.in_(period_ids))
         .group_by(PeriodPart.period_id)
     )
@@ -305,11 +305,12 @@ def read_since_close(session: Session, period_id: int) -> Figures:
     )
     found = Figures()
     for reference_kind, entry_kind, amount in rows:
-        found += _effect(ReferenceKind(reference_kind), EntryKind(entry_kind), int(amount))
+        found += effect_of(ReferenceKind(reference_kind), EntryKind(entry_kind), int(amount))
     return found
 
 
-def _effect(reference: ReferenceKind, entry: EntryKind, amount_minor: int) -> Figures:
+def effect_of(reference: ReferenceKind, entry: EntryKind, amount_minor: int) -> Figures:
+    """Return the figure that an entry, or a sum of such entries, adds to."""
     if entry is EntryKind.COVER:
         return Figures(cover_minor=amount_minor)
     if reference is ReferenceKind.REFUND:
@@ -344,7 +345,7 @@ def read_calendar(session: Session, scope: Scope, *, now: datetime) -> tuple[Cal
     conditions = (*scope.conditions(), Period.starts_at <= now)
     month = func.substr(Period.key, 1, _MONTH_LETTERS)
     sums = session.execute(
-        select(month, *_SUMS)
+        select(month, *SUMS)
         .select_from(PeriodPart)
         .join(Period, Period.id == PeriodPart.period_id)
         .join(Campaign, Campaign.id == Period.campaign_id)
@@ -376,7 +377,7 @@ def read_calendar(session: Session, scope: Scope, *, now: datetime) -> tuple[Cal
 
 def read_total(session: Session, scope: Scope) -> Figures:
     """Return what these periods raised together."""
-    statement = select(*_SUMS).where(PeriodPart.period_id.in_(scope.period_ids()))
+    statement = select(*SUMS).where(PeriodPart.period_id.in_(scope.period_ids()))
     return figures_of(session.execute(statement).one())
 
 
@@ -385,7 +386,7 @@ def read_by_campaign(
 ) -> tuple[tuple[Campaign, Figures], ...]:
     """Return the campaigns that raised most in these periods, and what each of them did."""
     sums = (
-        select(Period.campaign_id, _raised.label("raised"), *_SUMS)
+        select(Period.campaign_id, _raised.label("raised"), *SUMS)
         .select_from(PeriodPart)
         .join(Period, Period.id == PeriodPart.period_id)
         .join(Campaign, Campaign.id == Period.campaign_id)
@@ -415,7 +416,7 @@ def read_shares(session: Session, scope: Scope, grouping: Grouping, *, limit: in
     name = func.coalesce(_GROUPED[grouping], "")
     online = and_(PeriodPart.period_id.in_(scope.period_ids()), PeriodPart.is_offline.is_(False))
     rows = session.execute(
-        select(name, *_SUMS)
+        select(name, *SUMS)
         .select_from(PeriodPart)
         .outerjoin(Place, Place.id == PeriodPart.place_id)
         .where(online)
@@ -425,7 +426,7 @@ def read_shares(session: Session, scope: Scope, grouping: Grouping, *, limit: in
     ).all()
     largest = tuple(PlaceShare(row[0], figures_of(row[1:])) for row in rows)
     total = session.execute(
-        select(func.count(name.distinct()), *_SUMS)
+        select(func.count(name.distinct()), *SUMS)
         .select_from(PeriodPart)
         .outerjoin(Place, Place.id == PeriodPart.place_id)
         .where(online)

@@ -210,6 +210,15 @@ def parse_amount(text: str, currency: str, *, locale: str) -> int:
     return amount_minor
 
 
+def exact_amount(amount_minor: int, currency: str, *, locale: str) -> str:
+    """Print an amount for a table of books: all digits, no sign of the currency, `1,234.50`."""
+    pattern = "#,##0" + _decimals(exponent(currency))
+    number: str = format_decimal(
+        to_major(amount_minor, currency), locale=locale, format=pattern, decimal_quantization=False
+    )
+    return number.replace("-", "\N{MINUS SIGN}")
+
+
 def typed_amount(amount_minor: int, currency: str, *, locale: str) -> str:
     """Write an amount as people of `locale` type it into a form: `1234.50`, `1234,50`, `20`."""
     major = to_major(amount_minor, currency)
