@@ -31,8 +31,9 @@ class RequestRow:
     reason: str
     at: str
     by: str
-    # The gift or the payment that it is of: what it is called, and its page.
+    # The gift or the payment that it is of: what it is called, its id, and its page.
     subject: str
+    id_of_it: str
     href: str
     state: str
     tone: str  # "", good or bad: see `.tag`
@@ -57,7 +58,8 @@ def request_row(request: RefundRequest, campaign: Campaign | None) -> RequestRow
         reason=REASONS.get(request.reason or "", ""),
         at=time_text(request.requested_at, campaign),
         by=request.requested_by,
-        subject=request.donation_id or request.reference,
+        subject=f"Gift to {campaign.title}" if campaign else "Payment in quarantine",
+        id_of_it=request.donation_id or request.reference,
         href=gift_href if is_gift else payment_href,
         state=state,
         tone=tone,
