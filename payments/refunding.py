@@ -196,7 +196,8 @@ def ask_for_refund(
         _settle, request_id=request_id, refund=refund, refusal=refusal, error=error, now=now()
     )
     in_transaction(open_session, settled)
-    if refund is not None:
+    if refund is not None or refusal is not None:
+        # Most of what Stripe refuses was given back there, and the books have not heard of it yet.
         _look(open_session, gateway, order, livemode=livemode, now=now)
     return in_transaction(open_session, partial(_detached, request_id=request_id))
 
