@@ -24,6 +24,7 @@ from core.sheets import ROWS_AT_ONCE, Column, Kind, Pieces, Row, Sheet, utc_text
 _PAGES: Mapping[str, tuple[str, str]] = {
     "campaign": ("campaigns", "/admin/campaigns/{}"),
     "donation": ("donations", "/admin/donations/{}"),
+    "donor": ("donors", "/admin/donors/{}"),
     "export": ("exports", "/admin/exports"),
     "notice": ("notices", "/admin/notices"),
     "quarantine": ("quarantine", "/admin/quarantine"),

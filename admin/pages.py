@@ -29,6 +29,7 @@ PLACES = (
     Place("home", "Dashboard", "/admin/", Permission.SEE_TOTALS),
     Place("campaigns", "Campaigns", "/admin/campaigns", Permission.SEE_TOTALS),
     Place("quarantine", "Quarantine", "/admin/quarantine", Permission.DECIDE_QUARANTINE),
+    Place("donors", "Donors", "/admin/donors", Permission.SEE_DONORS),
     Place("payouts", "Payouts", "/admin/payouts", Permission.EXPORT),
     Place("exports", "Exports", "/admin/exports", Permission.EXPORT),
     Place("log", "Log", "/admin/log", Permission.SEE_AUDIT_LOG),

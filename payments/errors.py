@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from core.errors import Conflict, DomainError, Invalid, NotFound, Unavailable
 from core.words import N_
 
@@ -103,6 +105,17 @@ class NotErasableYet(Conflict):
     """Something would bring the person back, or keep what was said of them."""
 
     code = "not_erasable_yet"
+
+    def __init__(self, *, running: Sequence[str] = (), waiting: Sequence[str] = ()) -> None:
+        """Say what stands in the way: regular gifts that run, events that are not worked."""
+        self.running, self.waiting = tuple(running), tuple(waiting)
+        super().__init__(
+            f"This person still gives regularly. Cancel {', '.join(running)} at Stripe, wait for"
+            " its event, and erase then."
+            if running
+            else f"What Stripe said of this person is not worked yet: {', '.join(waiting[:5])}."
+            " See `flask --app app inbox list`, have it worked again, and erase then."
+        )
 
 
 class LinkExpired(NotFound):

@@ -6,7 +6,7 @@ the same to the cent before and after. What Stripe keeps is Stripe's: the export
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -124,19 +124,9 @@ def erase_donor(session: Session, email: str, *, now: datetime) -> Erased:
     """
     donor = _donor(session, email)
     subscriptions = _subscriptions(session, donor)
-    running = [row.stripe_id for row in subscriptions if row.status not in OVER]
-    if running:
-        raise NotErasableYet(
-            f"This person still gives regularly. Cancel {', '.join(running)} at Stripe, wait for"
-            " its event, and erase then."
-        )
     events = list(_events_naming(session, donor))
-    waiting = [event.event_id for event in events if event.state not in _WORKED]
-    if waiting:
-        raise NotErasableYet(
-            f"What Stripe said of this person is not worked yet: {', '.join(waiting[:5])}. See"
-            " `flask --app app inbox list`, and erase then."
-        )
+    if hindrance := _hindrance(subscriptions, events):
+        raise hindrance
     for event in events:
         event.body = b""
     mails = forget_recipient(session, donor.email or "")
@@ -161,6 +151,21 @@ def erase_donor(session: Session, email: str, *, now: datetime) -> Erased:
         events=len(events),
         customer_ids=tuple(sorted({row.customer_id for row in subscriptions})),
     )
+
+
+def hindrance_to_erase(session: Session, donor: Donor) -> NotErasableYet | None:
+    """Return what `erase_donor` would raise as things stand, so that a page can say it before."""
+    return _hindrance(_subscriptions(session, donor), _events_naming(session, donor))
+
+
+def _hindrance(
+    subscriptions: Iterable[Subscription], events: Iterable[InboxEvent]
+) -> NotErasableYet | None:
+    running = [row.stripe_id for row in subscriptions if row.status not in OVER]
+    if running:
+        return NotErasableYet(running=running)
+    waiting = [event.event_id for event in events if event.state not in _WORKED]
+    return NotErasableYet(waiting=waiting) if waiting else None
 
 
 def tidy(session: Session, retention: Retention, *, now: datetime) -> int:
