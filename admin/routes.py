@@ -47,6 +47,7 @@ PAGES = (
     campaign_embed,
     entries,
     payouts,
+    entries,
     exports,
     donors,
     log,
