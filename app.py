@@ -14,6 +14,7 @@ import ops.commands
 import ops.health
 import ops.models
 import ops.scheduler
+import ops.signs
 import payments.models
 import payments.routes
 import widget.faces
@@ -58,7 +59,7 @@ def create_app(
     web.init_app(app)
     payments.routes.init_app(app, gateway)
     widget.faces.init_app(app)
-    admin.routes.init_app(app, settings, faces=widget.faces)
+    admin.routes.init_app(app, settings, faces=widget.faces, signs=ops.signs.read_signs)
     ops.health.init_app(app)
     ops.commands.init_app(app)
     ops.scheduler.init_app(app)

@@ -2,9 +2,25 @@
 
 from __future__ import annotations
 
-from admin.access import admin_blueprint, needs
+from collections.abc import Sequence
+from http import HTTPStatus
+
+from flask import request
+from flask.typing import ResponseReturnValue
+
+from admin.access import admin_blueprint, may, needs
+from admin.home_view import GiftView, charts, gift_views, standing_views
 from admin.pages import render_admin
 from admin.roles import Permission
+from admin.signs import read_signs
+from campaigns.overview import read_last_months, read_standings
+from core.clock import now
+from core.db import db
+from core.web import settings
+from payments.last_gifts import newest_entry_id, read_last_gifts
+
+MOST_CAMPAIGNS = 12
+MOST_GIFTS = 10
 
 bp = admin_blueprint("home", __name__)
 
@@ -13,4 +29,40 @@ bp = admin_blueprint("home", __name__)
 @needs(Permission.SEE_TOTALS)
 def home() -> str:
     """Show where the site stands."""
-    return render_admin("admin/home.html", section="home")
+    return render_admin(
+        "admin/home.html",
+        section="home",
+        **_live(),
+        signs=read_signs(db.session, now=now()),
+    )
+
+
+@bp.get("/live")
+@needs(Permission.SEE_TOTALS)
+def live() -> ResponseReturnValue:
+    """Show bars and gifts anew to a page that stays open; nothing where nothing was booked since.
+
+    Asked every few seconds, it reads one number as long as nothing happens.
+    """
+    if request.args.get("seen") == str(newest_entry_id(db.session)):
+        return "", HTTPStatus.NO_CONTENT
+    return render_admin("admin/_home_live.html", section="home", **_live())
+
+
+def _live() -> dict[str, object]:
+    session, instant = db.session, now()
+    seen = newest_entry_id(session)  # before the rest is read: what comes meanwhile comes anew
+    standings, open_count = read_standings(
+        session, now=instant, base_url=settings().base_url, limit=MOST_CAMPAIGNS
+    )
+    gifts: Sequence[GiftView] = ()
+    if may(Permission.SEE_DONATIONS):
+        with_donors = may(Permission.SEE_DONORS)
+        gifts = gift_views(read_last_gifts(session, limit=MOST_GIFTS, with_donors=with_donors))
+    return {
+        "seen": seen,
+        "standings": standing_views(standings),
+        "open_count": open_count,
+        "charts": charts(read_last_months(session, now=instant)),
+        "gifts": gifts,
+    }

@@ -30,6 +30,8 @@ from admin import (
     welcome,
 )
 from admin.faces import EXTENSION, Faces
+from admin.signs import EXTENSION as SIGNS
+from admin.signs import ReadSigns
 from core.settings import Settings
 from core.upkeep import forget_too
 
@@ -58,13 +60,15 @@ PAGES = (
 )
 
 
-def init_app(app: Flask, settings: Settings, *, faces: Faces) -> None:
+def init_app(app: Flask, settings: Settings, *, faces: Faces, signs: ReadSigns) -> None:
     """Give `app` the admin. The forms' CSRF protection must be there before.
 
-    `faces` draws what the widget shows, which the admin may not know.
+    `faces` draws what the widget shows, `signs` tells how the installation fares; the admin may
+    know neither.
     """
     security.init_app(app, settings)
     app.extensions[EXTENSION] = faces
+    app.extensions[SIGNS] = signs
     for module in PAGES:
         app.register_blueprint(module.bp)
     app.cli.add_command(commands.users)

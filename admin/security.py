@@ -34,7 +34,7 @@ from admin.access import FRESH, SESSION_KEY, refuse_without_token, tell_nobody
 from admin.factors import Totp, Webauthn, WebauthnFactor, factor_changed
 from admin.models import Passkey, User
 from admin.pages import render_admin
-from admin.sessions import SEEN_EVERY, begin_session, find_session, touch_session
+from admin.sessions import ASKED_BY_PAGES, SEEN_EVERY, begin_session, find_session, touch_session
 from core import clock
 from core.auditlog import record
 from core.db import db, read_session
@@ -196,7 +196,9 @@ def _load_user(uniquifier: str) -> User | None:
     if found is None:
         return None
     row, user = found
-    if now - row.seen_at >= SEEN_EVERY and request.method in {"GET", "HEAD"}:
+    # What a page that lies open asks for by itself is nobody's doing.
+    by_hand = request.method in {"GET", "HEAD"} and request.endpoint not in ASKED_BY_PAGES
+    if by_hand and now - row.seen_at >= SEEN_EVERY:
         _touch_afterwards(row.id)
     set_request_attr("fs_authn_via", "session")
     set_request_attr("fs_paa", session.get("fs_paa", 0))

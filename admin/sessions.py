@@ -21,6 +21,8 @@ IDLE = timedelta(hours=12)
 LONGEST = timedelta(days=30)
 # How exactly it is kept when a session was last seen: each time would be a write for each page.
 SEEN_EVERY = timedelta(minutes=1)
+# Views that open pages ask for by themselves: a session that only they use ends as if unused.
+ASKED_BY_PAGES = frozenset({"admin_home.live"})
 _BROWSERS = ("Firefox", "Edg", "OPR", "Chrome", "Safari")
 _SYSTEMS = ("Android", "iPhone", "iPad", "Windows", "Mac OS X", "Linux")
 _NAMES = {"Edg": "Edge", "OPR": "Opera", "Mac OS X": "macOS"}

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
-from campaigns.models import ExpectedGift
+from campaigns.models import ExpectedGift, Period
 from core.db import insert_if_absent
 
 
@@ -49,3 +50,19 @@ def expected_minor(
         ExpectedGift.due_at < ends_at,
     )
     return int(session.scalars(statement).one())
+
+
+def expected_by_period(session: Session, period_ids: Sequence[int]) -> Mapping[int, int]:
+    """Return the same for several stored periods by their numbers, in one query."""
+    statement = (
+        select(Period.id, func.sum(ExpectedGift.amount_minor))
+        .join(
+            ExpectedGift,
+            (ExpectedGift.campaign_id == Period.campaign_id)
+            & (ExpectedGift.due_at >= Period.starts_at)
+            & (ExpectedGift.due_at < Period.ends_at),
+        )
+        .where(Period.id.in_(period_ids))
+        .group_by(Period.id)
+    )
+    return {row[0]: int(row[1]) for row in session.execute(statement)}

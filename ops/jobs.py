@@ -29,7 +29,7 @@ from core.webhooks import client_of
 from ops.leaps import clock_is_believed
 from ops.models import JobRun
 from ops.runs import begin_run, claim_run, end_run
-from ops.watch import note_return, tell_drift, tell_inbox, tell_return
+from ops.watch import AUDITED, note_look, note_return, tell_drift, tell_inbox, tell_return
 from payments.edge import current_gateway, current_limits, open_session
 from payments.fee_sums import verify_books
 from payments.guarding import watch
@@ -199,14 +199,14 @@ def watch_guard() -> int:
 def audit() -> None:
     """Hold all totals against the ledger, once a day; log and tell every difference."""
     with open_session() as session:
-        last = session.get(JobRun, "audit-done")
+        last = session.get(JobRun, AUDITED)
         # One that lies ahead was written by a clock that was wrong.
         if last is not None and now() - AUDIT_EVERY < last.started_at <= now():
             return
         found = verify_books(session)
         differences = [str(difference) for difference in found.differences]
         tell_drift(session, differences, books="ours", now=now())
-        begin_run(session, "audit-done", now=now())
+        note_look(session, AUDITED, differences, now=now())
         session.commit()
     for difference in found.differences:
         log.error("the books differ: %s", difference)

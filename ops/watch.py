@@ -6,7 +6,7 @@ What is wrong is told once, until it was over: see `NoticeEpisode`.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import func, select
@@ -14,11 +14,15 @@ from sqlalchemy.orm import Session
 
 from core.notices import Notice, NoticeEpisode, Topic, begin_episode, end_episode, notify
 from ops.models import JobRun
+from ops.runs import begin_run, end_run
 from payments.inbox import read_backlog
 
 # A tick that is this late means that no scheduler runs, or that it hangs.
 LATE_TICK = timedelta(minutes=5)
 _MOST_LISTED = 20
+# What the last looks at the books found stands beside the runs of jobs, under these names: our own
+# entries against our sums, and our books against Stripe's.
+AUDITED, COMPARED = "audit-done", "books-compared"
 
 
 def tell_drift(session: Session, differences: Sequence[str], *, books: str, now: datetime) -> None:
@@ -71,9 +75,23 @@ def tell_inbox(session: Session, *, now: datetime) -> None:
     notify(session, notice, now=now)
 
 
+def note_look(session: Session, name: str, differences: Sequence[str], *, now: datetime) -> None:
+    """Write down what a look at the books found, for the admin's first page. The caller commits."""
+    count = len(differences)
+    told = f"{count} {'difference' if count == 1 else 'differences'}" if count else None
+    begin_run(session, name, now=now)
+    end_run(session, name, begun_at=now, took_ms=0, error=told, now=now)
+
+
 def last_tick(session: Session) -> datetime | None:
     """Return when a scheduler last began anything; None where none ever ran."""
-    return session.scalar(select(func.max(JobRun.started_at)))
+    # Our books and Stripe's are compared by hand: that tells of no scheduler.
+    return session.scalar(select(func.max(JobRun.started_at)).where(JobRun.name != COMPARED))
+
+
+def newest(runs: Iterable[JobRun]) -> datetime | None:
+    """Return the same of runs that were read."""
+    return max((run.started_at for run in runs if run.name != COMPARED), default=None)
 
 
 def is_late(tick: datetime | None, now: datetime) -> bool:

@@ -18,7 +18,7 @@ from core.money import exact_money, format_money
 from core.printing import PLAIN, sentences, table
 from core.web import settings
 from ops import jobs
-from ops.watch import tell_drift
+from ops.watch import COMPARED, note_look, tell_drift
 from payments.drift import find_drift
 from payments.edge import current_gateway, open_session
 from payments.errors import PaymentsNotSetUp
@@ -207,6 +207,9 @@ def _report_drift(gateway: Gateway, since: datetime) -> None:
     with _progress("Comparing") as step:
         found = list(find_drift(open_session, gateway, since=since, step=step))
     if not found:
+        with open_session() as session:
+            note_look(session, COMPARED, (), now=now())
+            session.commit()
         click.echo("No drift: our books equal Stripe's.")
         return
     rows: list[tuple[str, ...]] = [("OBJECT", "OURS", "STRIPE'S", "DIFFERENCE")]
@@ -224,6 +227,7 @@ def _report_drift(gateway: Gateway, since: datetime) -> None:
     with open_session() as session:
         differences = [": ".join((row[0], ", ".join(row[1:]))) for row in rows[1:]]
         tell_drift(session, differences, books="stripe", now=now())
+        note_look(session, COMPARED, differences, now=now())
         session.commit()
     sys.exit(1)
 

@@ -6,6 +6,12 @@ document.addEventListener('htmx:config:request', (event) => {
   if (token) event.detail.ctx.request.headers['X-CSRFToken'] = token
 })
 
+// [data-while-seen]: what asks for itself again and again does so only while somebody can see it.
+document.addEventListener('htmx:config:request', (event) => {
+  const source = event.detail.ctx.sourceElement
+  if (document.hidden && source?.matches('[data-while-seen]')) event.preventDefault()
+})
+
 // [data-copy="#id"]: copies what stands there, and says so.
 document.addEventListener('click', async (event) => {
   const button = event.target instanceof Element && event.target.closest('[data-copy]')
