@@ -49,7 +49,6 @@ PAGES = (
     campaign_embed,
     entries,
     payouts,
-    entries,
     exports,
     donors,
     log,
