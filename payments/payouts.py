@@ -191,7 +191,8 @@ def _write_lines(session: Session, payout_id: str, told: Sequence[ToldLine]) -> 
             "source_id": line.source_id,
             "payment_id": line.payment_id,
             "donation_id": donations.get(line.payment_id or ""),
-            "description": line.description and line.description[:_LONGEST],
+            # What somebody wrote on a payment may name a person: it is of no use here.
+            "description": None if line.payment_id else (line.description or "")[:_LONGEST] or None,
         }
         for line in told
         if line.id not in known
