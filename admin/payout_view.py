@@ -98,6 +98,7 @@ class LineRow:
     campaign: str
     slug: str
     is_foreign: bool
+    held_href: str  # of the page that decides about its payment; empty where nothing is held
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,6 +175,7 @@ def line_row(found: Line, payout: BankPayout) -> LineRow:
         campaign=found.campaign or "",
         slug=found.slug or "",
         is_foreign=is_foreign,
+        held_href=f"/admin/quarantine/{line.payment_id}" if found.held else "",
     )
 
 

@@ -6,16 +6,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from sqlalchemy import func, select, tuple_
+from sqlalchemy import and_, func, select, tuple_
 from sqlalchemy.orm import Session
 
 from campaigns.models import Campaign
 from payments.errors import PayoutNotFound
-from payments.models import Donation, ReconcileCursor
+from payments.models import Donation, QuarantinedPayment, QuarantineState, ReconcileCursor
 from payments.payout_models import BankPayout, PayoutLine
 from payments.payouts import CURSOR
 
 MOST_DIFFERING = 100
+_is_held = and_(
+    QuarantinedPayment.reference == PayoutLine.payment_id,
+    QuarantinedPayment.state == QuarantineState.HELD,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +29,7 @@ class Line:
     line: PayoutLine
     slug: str | None
     campaign: str | None
+    held: bool  # whether its payment waits in quarantine for a decision
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,14 +66,18 @@ def find_payout(session: Session, payout_id: str) -> BankPayout:
 def list_lines(session: Session, payout_id: str, *, after: int, limit: int) -> list[Line]:
     """Return lines of a payout from behind one on, the latest first."""
     found = session.execute(
-        select(PayoutLine, Campaign.slug, Campaign.title)
+        select(PayoutLine, Campaign.slug, Campaign.title, QuarantinedPayment.id)
         .outerjoin(Donation, Donation.id == PayoutLine.donation_id)
         .outerjoin(Campaign, Campaign.id == Donation.campaign_id)
+        .outerjoin(QuarantinedPayment, _is_held)
         .where(PayoutLine.payout_id == payout_id, PayoutLine.id > after)
         .order_by(PayoutLine.id)
         .limit(limit)
     )
-    return [Line(line=line, slug=slug, campaign=title) for line, slug, title in found]
+    return [
+        Line(line=line, slug=slug, campaign=title, held=held is not None)
+        for line, slug, title, held in found
+    ]
 
 
 def shares(session: Session, payout: BankPayout) -> list[CampaignShare]:

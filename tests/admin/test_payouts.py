@@ -118,6 +118,24 @@ def test_payout_that_differs_failed_or_was_made_by_hand_stands_out(
     assert "as soon as it does" in accountant.get(f"{LIST}/{waiting.id}").text
 
 
+def test_payment_in_quarantine_leads_to_where_it_is_decided_about(
+    accountant: FlaskClient, books: Books, bring: Bring, make_campaign: MakeCampaign
+) -> None:
+    make_campaign()
+    payment = books.gateway.pay(books.donate())
+    books.gateway.change_payment(payment.id, currency="EUR")
+    books.hear(payment.id)
+    foreign = books.gateway.foreign_payment(700)
+    lines = [books.gateway.payout_line(one, 1_900) for one in (payment, foreign)]
+    made = books.gateway.pay_out(lines)
+    bring()
+    page = accountant.get(f"{LIST}/{made.id}").text
+    href = f"/admin/quarantine/{payment.id}"
+    assert page.count(f'<a href="{href}">a payment in quarantine</a>') == 1
+    assert page.count("in quarantine</a>") == 1
+    assert accountant.get(href).status_code == 200
+
+
 def test_empty_list_says_what_to_do(
     accountant: FlaskClient, fake_gateway: FakeGateway, session: Session
 ) -> None:

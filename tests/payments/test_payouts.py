@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from flask import Flask
@@ -29,10 +31,11 @@ Bring = Callable[..., BroughtIn]
 def bring(app: Flask, fake_gateway: FakeGateway, clock: MovableClock, session: Session) -> Bring:
     """Bring payouts in, as the job does."""
 
+    with app.app_context():
+        maker = db.sessionmaker
+
     def bring(*, most: int | None = None) -> BroughtIn:
         session.rollback()  # what a test looked at holds up no writer
-        with app.app_context():
-            maker = db.sessionmaker
         return bring_payouts(maker, fake_gateway, livemode=False, now=clock.now, most=most)
 
     return bring
@@ -225,6 +228,41 @@ def test_no_more_than_so_many_come_in_at_a_time_and_none_is_left(
     assert session.scalar(select(func.count()).where(BankPayout.complete_at.is_(None))) == 0
     cursor = session.get_one(ReconcileCursor, payouts.CURSOR)
     assert cursor.reached_at == START
+
+
+@only_sqlite
+def test_no_words_on_a_payment_are_kept_for_they_may_name_a_person(
+    bring: Bring, books: Books, make_campaign: MakeCampaign, session: Session
+) -> None:
+    make_campaign()
+    gateway = books.gateway
+    sale = gateway.payout_line(gateway.foreign_payment(900), 900, description="Ann Donor, a mug")
+    gateway.pay_out([sale, gateway.payout_line(None, -77, description="Billing - Usage Fee")])
+    bring()
+    kept = session.scalars(select(PayoutLine.description).order_by(PayoutLine.id)).all()
+    assert kept == [None, "Billing - Usage Fee"]
+
+
+def test_several_who_bring_the_same_payout_in_write_each_line_once(
+    app: Flask,
+    books: Books,
+    make_campaign: MakeCampaign,
+    session: Session,
+    clock: MovableClock,
+) -> None:
+    make_campaign()
+    gift = a_gift(books)
+    books.gateway.pay_out(
+        [gift, *(books.gateway.payout_line(None, -number) for number in range(1, 450))]
+    )
+    with app.app_context():
+        maker = db.sessionmaker
+    bring = partial(bring_payouts, maker, books.gateway, livemode=False, now=clock.now)
+    with ThreadPoolExecutor(4) as pool:
+        told = [future.result() for future in [pool.submit(bring) for _ in range(4)]]
+    assert {one.seen for one in told} == {1}
+    payout = the_payout(session)
+    assert (payout.line_count, payout.difference_minor) == (450, 0)
 
 
 @only_sqlite
