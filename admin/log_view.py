@@ -27,7 +27,7 @@ _PAGES: Mapping[str, tuple[str, str]] = {
     "donor": ("donors", "/admin/donors/{}"),
     "export": ("exports", "/admin/exports"),
     "notice": ("notices", "/admin/notices"),
-    "quarantine": ("quarantine", "/admin/quarantine"),
+    "quarantine": ("quarantine", "/admin/quarantine/{}"),
     "token": ("tokens", "/admin/tokens"),
     "user": ("users", "/admin/users"),
 }

@@ -15,7 +15,6 @@ from campaigns.models import Campaign
 from core.auditlog import Actor, record
 from core.db import insert_if_absent
 from core.errors import Conflict, Invalid, NotFound
-from core.money import exact_money
 from payments.gateway import Payment
 from payments.models import Donation, DonationState, QuarantinedPayment, QuarantineState
 
@@ -163,11 +162,15 @@ def _log(
     session: Session, actor: Actor, action: str, decision: Decision, *, now: datetime, **more: str
 ) -> None:
     """Write down who decided what about which money."""
-    amount = exact_money(decision.amount_minor, decision.currency)
-    details = {"amount": amount, "held": decision.reason, **more}
+    details: dict[str, object] = {
+        "amount_minor": decision.amount_minor,
+        "currency": decision.currency,
+        "held": decision.reason,
+        **more,
+    }
     if decision.donation_id is not None:
         details["donation"] = decision.donation_id
-    subject = f"payment:{decision.reference}"
+    subject = f"quarantine:{decision.reference}"
     record(session, actor, action, subject=subject, details=details, now=now)
 
 

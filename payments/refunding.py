@@ -23,7 +23,7 @@ from campaigns.ledger_models import Reference, ReferenceKind
 from core.auditlog import Actor, record
 from core.db import OpenSession, in_transaction, insert_if_absent
 from core.errors import Conflict, DomainError, Invalid, NotFound
-from core.money import charge_step_minor, exact_money
+from core.money import charge_step_minor
 from payments import quarantine
 from payments.books import Occasion, apply_facts, look_and_apply
 from payments.errors import DonationNotFound, GatewayRefused
@@ -355,7 +355,8 @@ def _write_down(
             subject=_subject(reference, donation_id),
             details={
                 "request": values["id"],
-                "amount": exact_money(amount_minor, currency),
+                "amount_minor": amount_minor,
+                "currency": currency,
                 "reason": wish.reason,
             },
             now=now,
@@ -365,7 +366,7 @@ def _write_down(
 
 def _subject(reference: str, donation_id: str | None) -> str:
     """Return what a refund is of, as the log names it."""
-    return f"payment:{reference}" if donation_id is None else f"donation:{donation_id}"
+    return f"quarantine:{reference}" if donation_id is None else f"donation:{donation_id}"
 
 
 def _form_key(reference: str, wish: RefundWish) -> str:

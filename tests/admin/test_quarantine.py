@@ -115,7 +115,7 @@ def test_released_money_counts_as_a_gift(
     (donation,) = look(session, select(Donation))
     assert f'href="/admin/donations/{donation.id}"' in told.text
     line = list_records(session)[0]
-    assert (line.action, line.subject) == ("quarantine.released", f"payment:{shop}")
+    assert (line.action, line.subject) == ("quarantine.released", f"quarantine:{shop}")
     assert line.told["campaign"] == "support-us"
     session.rollback()
     token = fields_of(accountant.get(f"{LIST}?state=released"))

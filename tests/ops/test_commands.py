@@ -12,8 +12,10 @@ from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from campaigns.models import Period
+from core.auditlog import COMMAND_LINE
 from core.clock import MovableClock
 from core.settings import Settings
+from payments.refunding import MOST_ATTEMPTS, RefundWish, request_refund
 from tests.conftest import Give, MakeCampaign, make_settings
 from tests.fake_gateway import FakeGateway
 from tests.ops.conftest import Run
@@ -263,6 +265,30 @@ def test_quarantine_is_listed_released_and_refused(
     unknown = run("quarantine", "refuse", "pi_nothing")
     assert unknown.exit_code == 1
     assert "is not in quarantine" in unknown.output
+
+
+def test_refunds_without_an_answer_are_listed_told_and_asked_for_again(
+    run: Run, make_campaign: MakeCampaign, books: Books, session: Session, clock: MovableClock
+) -> None:
+    make_campaign()
+    assert "No refund waits" in run("stripe", "refunds").output
+    checkout = books.donate(2_000)
+    books.gateway.pay(checkout)
+    books.hear(checkout)
+    wish = RefundWish(
+        form_token="form", amount_minor=500, currency="USD", requested_by=COMMAND_LINE
+    )
+    donation_id = books.donations()[0].id
+    row = request_refund(session, donation_id, wish, now=clock.now())
+    row.attempts, row.next_attempt_at = MOST_ATTEMPTS, None
+    session.commit()
+    assert "1 given up: see `flask --app app stripe refunds`" in run("doctor").output
+    listed = run("stripe", "refunds").output
+    for text in (row.id, donation_id, "5.00 USD", "waiting"):
+        assert text in listed
+    assert "No refund waits" in run("stripe", "refunds", "--retry", row.id).output
+    assert "succeeded" in run("stripe", "refunds", "--all").output
+    assert "There is no such request" in run("stripe", "refunds", "--retry", "rfr_none").output
 
 
 def test_adjustments_of_closed_months_are_listed(
