@@ -32,6 +32,8 @@ _DOINGS: Mapping[str, str] = {
     "quarantine.released": "decided to count {}",
     "refund.asked_again": "asked Stripe again for a refund of {}",
     "refund.requested": "asked for a refund of {}",
+    "setup.hidden": "put the steps of the first hour away",
+    "setup.shown": "had the steps of the first hour shown again",
     "stripe.connected": "registered this site’s webhook at Stripe",
     "stripe.payouts_asked": "asked Stripe for its payouts",
     "stripe.reconciled": "held the books against Stripe’s",

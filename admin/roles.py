@@ -32,6 +32,7 @@ class Permission(StrEnum):
     MANAGE_NOTICES = "manage_notices"
     MANAGE_TOKENS = "manage_tokens"
     MANAGE_USERS = "manage_users"
+    SET_UP = "set_up"  # the steps of the first hour
     OWN_ACCOUNT = "own_account"  # one's own password, passkeys, sessions
 
 

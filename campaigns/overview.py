@@ -33,7 +33,7 @@ class Standing:
     """An open campaign in its present period.
 
     `coming_minor` is what regular gifts are still to bring in it, `before` the period that it
-    follows, None where there is none. `days_left` counts today; None for a run that is not bound.
+    follows, None where there is none. `days_left` counts today.
     """
 
     campaign: Campaign
@@ -59,22 +59,22 @@ def read_standings(
     Sums of two currencies can't be compared, numbers of gifts can.
     """
     present = (Period.starts_at <= now) & (Period.ends_at > now)
-    is_open = (
-        Campaign.state == CampaignState.OPEN,
-        or_(Campaign.runs_until.is_(None), Campaign.runs_until > now),
-    )
-    campaigns = session.scalars(
-        select(Campaign)
+    rows = session.execute(
+        # How many there are is counted before the limit.
+        select(Campaign, func.count().over())
         .outerjoin(
             Period,
             (Period.campaign_id == Campaign.id) & (present | (Campaign.rhythm == Rhythm.ONCE)),
         )
-        .where(*is_open)
+        .where(
+            Campaign.state == CampaignState.OPEN,
+            or_(Campaign.runs_until.is_(None), Campaign.runs_until > now),
+        )
         .order_by(func.coalesce(Period.donation_count, 0).desc(), Campaign.slug)
         .limit(limit)
         .options(selectinload(Campaign.tiers), selectinload(Campaign.suggestions))
     ).all()
-    count = session.scalar(select(func.count()).select_from(Campaign).where(*is_open)) or 0
+    campaigns, count = [row[0] for row in rows], rows[0][1] if rows else 0
     periods = current_periods(session, [campaign.id for campaign in campaigns], now)
     ids = [period.id for period in periods.values()]
     coming, before = expected_by_period(session, ids), _before(session, ids)

@@ -17,6 +17,7 @@ from campaigns.expected import expect_gift
 from campaigns.ledger import Gift, Reduction, state_gift
 from campaigns.ledger_models import ReferenceKind
 from campaigns.models import Campaign
+from core.auditlog import list_records
 from core.clock import MovableClock
 from core.db import db
 from ops.runs import begin_run, end_run
@@ -205,6 +206,36 @@ def test_signs_say_what_is_wrong_and_what_to_do(
     assert "OSError" not in page
     assert "2 differences" in page
     assert "ledger verify" in page
+
+
+def test_the_steps_of_the_first_hour_are_for_owners_and_are_put_away(
+    app: Flask,
+    sign_in: SignIn,
+    session: Session,
+    make_campaign: MakeCampaign,
+    give: Give,
+    clock: MovableClock,
+) -> None:
+    app.config["WTF_CSRF_ENABLED"] = False
+    owner = sign_in(Role.OWNER)
+    empty = owner.get(HOME).text
+    assert 'href="/admin/campaigns/new">A campaign is published' in empty
+    give(make_campaign(), 1_000)
+    begin_run(session, "roll", now=clock.now())
+    session.commit()
+    page = owner.get(HOME).text
+    assert page.count('<li class="done">') == empty.count('<li class="done">') + 3
+    assert 'href="/admin/campaigns/support-us/embed"' in page
+    assert "The first hour" not in sign_in(Role.ACCOUNTANT).get(HOME).text
+    assert sign_in(Role.EDITOR).post("/admin/setup").status_code == 403
+    assert owner.post("/admin/setup").status_code == 303
+    page = owner.get(HOME).text
+    assert "The first hour" not in page
+    assert "first hour again" in page
+    owner.post("/admin/setup", data={"show": "yes"})
+    assert "The first hour" in owner.get(HOME).text
+    said = [record.action for record in list_records(session) if "setup" in record.action]
+    assert said == ["setup.shown", "setup.hidden"]
 
 
 def test_it_asks_as_often_for_many_campaigns_and_gifts_as_for_one(
