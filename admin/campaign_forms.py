@@ -94,4 +94,5 @@ def _tabs(campaign: Campaign) -> list[Tab]:
         Tab("plan", "Plan ahead", f"{base}/plan"),
         *([Tab("schedule", "Schedule", f"{base}/schedule")] if edits else []),
         Tab("embed", "Embed", f"{base}/embed"),
+        Tab("donations", "Donations", f"/admin/donations?campaign={campaign.slug}"),
     ]

@@ -67,7 +67,8 @@ def entries() -> str:
         campaign = campaign_of(session, values)
         wanted = _read(values, campaign)
     except DomainError as error:
-        problems[error.field or "campaign"] = error.message
+        field = error.field or "campaign"
+        problems["campaign" if field == "slug" else field] = error.message
     after = request.args.get("after", "")
     before_id = int(after) if after.isdecimal() and len(after) < 19 else None  # noqa: PLR2004
     # One more than is shown tells whether there are more.

@@ -191,36 +191,47 @@ class OfflineGift:
     amount_minor: int
     paid_at: datetime
     note: str | None = None
+    # What a form carries: the same form with the same choices is one gift.
+    form_token: str | None = None
 
 
 def record_offline_gift(
     session: Session, slug: str, gift: OfflineGift, *, now: datetime
 ) -> Donation:
-    """Write an offline gift into the books. Each call is a gift of its own."""
+    """Write an offline gift into the books.
+
+    Each call is a gift of its own, unless the same form was sent before with the same choices: then
+    it is the gift that it was.
+    """
     campaign = find_campaign(session, slug, drafts=True)
     if not 0 < gift.amount_minor <= MOST_MINOR:
         raise Invalid("The amount must be more than zero.", field="amount")
     if gift.paid_at > now:
         raise Invalid("A gift can't be recorded before its day.", field="on")
-    donation = Donation(
-        id=new_donation_id(),
-        campaign_id=campaign.id,
-        state=DonationState.PAID,
-        amount_minor=gift.amount_minor,
-        currency=campaign.currency,
-        created_at=now,
-        paid_at=gift.paid_at,
-        note=gift.note,
-        anonymous=True,
-    )
-    donation.reference = f"offline:{donation.id}"
-    session.add(donation)
-    session.flush()
+    donation_id = new_donation_id()
+    values = {
+        "id": donation_id,
+        "campaign_id": campaign.id,
+        "state": DonationState.PAID,
+        "reference": f"offline:{donation_id}",
+        "amount_minor": gift.amount_minor,
+        "currency": campaign.currency,
+        "form_key": None if gift.form_token is None else _offline_key(campaign, gift),
+        "created_at": now,
+        "paid_at": gift.paid_at,
+        "note": gift.note,
+        "anonymous": True,
+    }
+    if not insert_if_absent(session, Donation, values, unique=("form_key",)):
+        return session.scalars(
+            select(Donation).where(Donation.form_key == values["form_key"])
+        ).one()
+    donation = session.get_one(Donation, donation_id)
     state_gift(
         session,
         campaign,
         Gift(
-            reference=donation.reference,
+            reference=f"offline:{donation_id}",
             kind=ReferenceKind.OFFLINE,
             effect_minor=gift.amount_minor,
             paid_at=gift.paid_at,
@@ -229,6 +240,13 @@ def record_offline_gift(
         now=now,
     )
     return donation
+
+
+def _offline_key(campaign: Campaign, gift: OfflineGift) -> str:
+    # The day and not the instant: a gift of today is paid when the form arrives.
+    day = gift.paid_at.astimezone(campaign.zone).date().isoformat()
+    told = repr((campaign.id, gift.form_token, gift.amount_minor, day, gift.note))
+    return hashlib.sha256(told.encode()).hexdigest()
 
 
 def correct_offline_gift(

@@ -73,6 +73,12 @@ class Donation(Base):
         CheckConstraint("frequency IN ('once', 'month', 'year')", name="frequency"),
         CheckConstraint("(state = 'paid') <= (paid_at IS NOT NULL)", name="paid_has_its_time"),
         Index("ix_donations_campaign_id_created_at", "campaign_id", "created_at"),
+        # What an admin looks for, the newest first.
+        Index("ix_donations_created_at_id", "created_at", "id"),
+        Index("ix_donations_state_created_at", "state", "created_at"),
+        Index("ix_donations_source_created_at", "source", "created_at"),
+        Index("ix_donations_amount_minor_created_at", "amount_minor", "created_at"),
+        Index("ix_donations_subscription_id", "subscription_id"),
         # All gifts of one person: to show them, and to erase the person.
         Index("ix_donations_donor_id", "donor_id"),
         # What is kept for a time: found without going through the rest.
@@ -251,6 +257,8 @@ class InboxEvent(Base):
     __table_args__ = (
         CheckConstraint("state IN ('waiting', 'done', 'unhandled', 'failed')", name="state"),
         Index("ix_inbox_events_state_next_attempt_at", "state", "next_attempt_at"),
+        # What Stripe told of one object: for the page of its donation.
+        Index("ix_inbox_events_object_id", "object_id"),
         Index(
             "ix_inbox_events_received_at_kept",
             "received_at",
