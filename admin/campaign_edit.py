@@ -11,16 +11,13 @@ from admin.access import admin_blueprint, needs
 from admin.campaign_fields import (
     LABELS,
     Reading,
-    Typed,
     fingerprints,
     moved_since,
     read_fields,
-    stored_of,
-    told_changes,
     touched,
     typed_of,
 )
-from admin.campaign_forms import log, render_campaign, subject_of
+from admin.campaign_forms import log, render_campaign
 from admin.campaign_new import language_names
 from admin.faces import faces
 from admin.pages import say
@@ -28,6 +25,7 @@ from admin.roles import Permission
 from campaigns import look
 from campaigns.as_if import Standing, changed_copy, face_as_if
 from campaigns.catalog import CampaignChanges, change_campaign, find_campaign
+from campaigns.fields import Typed, stored_of, subject_of, told_changes
 from campaigns.models import Campaign
 from campaigns.periods import current_period
 from campaigns.plans import MOST_TIERS

@@ -16,16 +16,16 @@ from werkzeug.datastructures import MultiDict
 
 from campaigns import look, plans
 from campaigns.catalog import CampaignChanges, checked_format
-from campaigns.fees import parse_fees, typed_fees
+from campaigns.fees import parse_fees
+from campaigns.fields import Typed, plain, stored_of
 from campaigns.look import FREQUENCIES, Frequency, Suggestion
-from campaigns.matching import DOUBLED_PERCENT, NO_MATCHING, Matching, checked_matching, matching_of
+from campaigns.matching import DOUBLED_PERCENT, NO_MATCHING, Matching, checked_matching
 from campaigns.models import Campaign
 from campaigns.story import checked_story
 from core.errors import Invalid
-from core.money import known_locale, parse_amount, typed_amount
+from core.money import known_locale, parse_amount
 
 T = TypeVar("T")
-Typed = dict[str, str]
 MATCHING = ("match", "match_up_to", "match_percent", "match_counts")
 TEXTS = (
     "title", "description", "story", "locale", "capitals", "money_format", "accent", "button",
@@ -55,7 +55,6 @@ LABELS: Mapping[str, str] = {
     "frequencies": "how often one may give",
 }
 _MOST_DIGITS = 4
-_MOST_LOGGED = 120
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,41 +71,8 @@ class Reading:
 
 def typed_of(form: MultiDict[str, str]) -> Typed:
     """Return what a form holds of our fields."""
-    typed = {name: _plain(form.get(name, "")) for name in TEXTS}
-    return typed | {
-        name: "\n".join(filter(None, map(_plain, form.getlist(name)))) for name in LISTS
-    }
-
-
-def stored_of(campaign: Campaign) -> Typed:
-    """Return a campaign, found with its tiers and suggestions, as its form has it."""
-    rule = matching_of(campaign)
-    typed = {
-        "title": campaign.title,
-        "description": campaign.description,
-        "story": campaign.story,
-        "locale": campaign.locale,
-        "capitals": "1" if campaign.capitals else "",
-        "money_format": campaign.money_format or "",
-        "accent": campaign.accent or "",
-        "button": campaign.button or "",
-        "fees": typed_fees(campaign),
-        "match": rule.sponsor if rule else "",
-        "match_up_to": _amount(campaign, rule.most_minor) if rule else "",
-        "match_percent": str(rule.percent) if rule else "",
-        "match_counts": "1" if rule and rule.counts else "",
-        "hosts": campaign.hosts or "",
-        "tier": "\n".join(_amount(campaign, tier.amount_minor) for tier in campaign.tiers),
-        "shows": (campaign.shows or "").replace(",", "\n"),
-        "frequencies": campaign.frequencies.replace(",", "\n"),
-    }
-    for frequency in FREQUENCIES:
-        typed[frequency] = "\n".join(
-            _amount(campaign, one.amount_minor) + (f": {one.note}" if one.note else "")
-            for one in campaign.suggestions
-            if one.frequency == frequency
-        )
-    return {name: _plain(text) for name, text in typed.items()}
+    typed = {name: plain(form.get(name, "")) for name in TEXTS}
+    return typed | {name: "\n".join(filter(None, map(plain, form.getlist(name)))) for name in LISTS}
 
 
 def read_fields(campaign: Campaign, typed: Typed) -> Reading:
@@ -187,22 +153,6 @@ def touched(base: str, typed: Typed, name: str) -> bool:
     return f" {name}:{_fingerprint(typed[name])} " not in f" {base} "
 
 
-def told_changes(before: Typed, after: Typed) -> dict[str, list[str]]:
-    """Return what the log says of a change: by field the old text and the new one, cut short."""
-    return {
-        name: [shortened(before[name]), shortened(after[name])]
-        for name in before
-        if before[name] != after[name]
-    }
-
-
-def shortened(text: str) -> str:
-    """Return a text as the log has it: whole where it is short."""
-    if len(text) <= _MOST_LOGGED:
-        return text
-    return f"{text[:_MOST_LOGGED]}… ({len(text)} characters)"
-
-
 def _matching(problems: dict[str, str], campaign: Campaign, typed: Typed) -> Matching | None:
     if not typed["match"]:
         return NO_MATCHING
@@ -223,14 +173,6 @@ def _matching(problems: dict[str, str], campaign: Campaign, typed: Typed) -> Mat
 
 def _minor(campaign: Campaign, text: str) -> int:
     return parse_amount(text, campaign.currency, locale=campaign.locale)
-
-
-def _amount(campaign: Campaign, amount_minor: int) -> str:
-    return typed_amount(amount_minor, campaign.currency, locale=campaign.locale)
-
-
-def _plain(text: str) -> str:
-    return text.replace("\r\n", "\n").strip()
 
 
 def _fingerprint(text: str) -> str:

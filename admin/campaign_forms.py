@@ -17,6 +17,7 @@ from admin.pages import LOCALE, render_admin
 from admin.roles import Permission
 from campaigns.ahead import Ahead
 from campaigns.calendar import Bounds, state_at
+from campaigns.fields import subject_of
 from campaigns.labels import money_label, span_label
 from campaigns.models import Campaign, CampaignState
 from core.auditlog import record
@@ -78,11 +79,6 @@ def log(
     """Write down that whoever is signed in did something to a campaign."""
     subject = subject_of(campaign)
     record(session, current_actor(), action, subject=subject, details=details, now=now())
-
-
-def subject_of(campaign: Campaign) -> str:
-    """Return the campaign as the log names it."""
-    return f"campaign:{campaign.slug}"
 
 
 def _tabs(campaign: Campaign) -> list[Tab]:

@@ -16,6 +16,7 @@ from admin.campaign_forms import log
 from admin.pages import render_admin, say
 from admin.roles import Permission
 from campaigns.catalog import NewCampaign, create_campaign, suggest_slug
+from campaigns.fields import told_creation
 from campaigns.models import Campaign
 from campaigns.plans import MOST_TIERS, MOST_TITLE_CHARACTERS, checked_text, checked_tiers
 from campaigns.timing import Run
@@ -84,14 +85,7 @@ def _made(new: NewCampaign, problems: dict[str, str]) -> Campaign | None:
     except DomainError as error:
         problems[NAMES.get(error.field or "", error.field or "title")] = error.message
         return None
-    details = {
-        "title": new.title,
-        "currency": campaign.currency,
-        "timezone": campaign.timezone,
-        "state": campaign.state,
-        "tiers_minor": list(new.tiers_minor),
-    }
-    log(db.session, "campaign.created", campaign, details)
+    log(db.session, "campaign.created", campaign, told_creation(campaign))
     db.session.commit()
     return campaign
 

@@ -8,16 +8,17 @@ from flask import redirect, request
 from flask.typing import ResponseReturnValue
 
 from admin.access import admin_blueprint, needs
-from admin.campaign_forms import log, render_campaign, subject_of
+from admin.campaign_forms import log, render_campaign
 from admin.faces import faces
 from admin.pages import say
 from admin.roles import Permission
 from campaigns.ahead import look_ahead
 from campaigns.catalog import find_campaign
 from campaigns.face import face_of
+from campaigns.fields import subject_of
 from campaigns.models import CampaignState
 from campaigns.progress import progress_of
-from campaigns.states import WAYS, move_campaign
+from campaigns.states import WAYS, done_by, move_campaign
 from core.auditlog import AuditFilter, list_records
 from core.clock import now
 from core.db import db
@@ -32,34 +33,31 @@ bp = admin_blueprint("campaign_page", __name__)
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """A way to another state: what its button says, what the log and the next page say of it."""
+    """A way to another state: what its button says, and what the next page says."""
 
     label: str
-    action: str
     told: str
 
 
 MOVES: dict[tuple[CampaignState, CampaignState], Move] = {
     (CampaignState.DRAFT, CampaignState.OPEN): Move(
-        "Publish", "campaign.published", "Published: readers see it and can give."
+        "Publish", "Published: readers see it and can give."
     ),
     (CampaignState.DRAFT, CampaignState.ARCHIVED): Move(
-        "Archive", "campaign.archived", "Archived. What it raised stays to be seen."
+        "Archive", "Archived. What it raised stays to be seen."
     ),
     (CampaignState.OPEN, CampaignState.PAUSED): Move(
-        "Pause", "campaign.paused", "Paused: readers see it and can’t give for now."
+        "Pause", "Paused: readers see it and can’t give for now."
     ),
     (CampaignState.OPEN, CampaignState.ARCHIVED): Move(
-        "Archive", "campaign.archived", "Archived. What it raised stays to be seen."
+        "Archive", "Archived. What it raised stays to be seen."
     ),
-    (CampaignState.PAUSED, CampaignState.OPEN): Move(
-        "Resume", "campaign.resumed", "Open again: readers can give."
-    ),
+    (CampaignState.PAUSED, CampaignState.OPEN): Move("Resume", "Open again: readers can give."),
     (CampaignState.PAUSED, CampaignState.ARCHIVED): Move(
-        "Archive", "campaign.archived", "Archived. What it raised stays to be seen."
+        "Archive", "Archived. What it raised stays to be seen."
     ),
     (CampaignState.ARCHIVED, CampaignState.OPEN): Move(
-        "Open again", "campaign.reopened", "Open again: readers can give."
+        "Open again", "Open again: readers can give."
     ),
 }
 
@@ -98,7 +96,7 @@ def move(slug: str) -> ResponseReturnValue:
     before = move_campaign(db.session, slug, to)
     if before is not to:
         made = MOVES[before, to]
-        log(db.session, made.action, found, {"state": [before.value, to.value]})
+        log(db.session, done_by(before, to), found, {"state": [before.value, to.value]})
         say(made.told)
     db.session.commit()
     return redirect(f"/admin/campaigns/{found.slug}", code=303)

@@ -13,13 +13,11 @@ from flask.typing import ResponseReturnValue
 from admin.access import admin_blueprint, needs
 from admin.campaign_edit import tier_fields
 from admin.campaign_fields import (
-    Typed,
     attempt,
     fingerprints,
     moved_since,
     read_suggestions,
     read_tiers,
-    shortened,
 )
 from admin.campaign_forms import log, period_name, render_campaign
 from admin.pages import say
@@ -27,6 +25,7 @@ from admin.roles import Permission
 from campaigns.ahead import MOST_AHEAD, Ahead, look_ahead, plan_anew, plans_beyond, stored_keys
 from campaigns.catalog import find_campaign
 from campaigns.errors import PeriodNotFound
+from campaigns.fields import NO_GOALS, Typed, plan_fields, told_changes, told_rule
 from campaigns.labels import money_label
 from campaigns.look import FREQUENCIES
 from campaigns.models import Campaign
@@ -39,7 +38,6 @@ from core.errors import DomainError
 from core.money import typed_amount
 
 MONTHS_SHOWN = 13  # the present one and the twelve after it
-NO_GOALS = "none"
 _FOLLOWS = {
     Carry.SAME: "the campaign’s own",
     Carry.PERCENT: "carried over by the percentage",
@@ -99,7 +97,7 @@ def period(slug: str, key: str) -> str:
     """Show the form of one period."""
     campaign = find_campaign(db.session, slug, drafts=True)
     found = _period(campaign, key)
-    typed = _typed(campaign, found)
+    typed = plan_fields(campaign, found.plan)
     return _form(campaign, found, typed, base=fingerprints(typed))
 
 
@@ -109,7 +107,7 @@ def save(slug: str, key: str) -> ResponseReturnValue:
     """Set what a period begins with; what is left empty is the campaign's and its rule's."""
     campaign = find_campaign(db.session, slug, drafts=True, locked=True)
     found = _period(campaign, key)
-    stored, typed = _typed(campaign, found), _typed_of_form()
+    stored, typed = plan_fields(campaign, found.plan), _typed_of_form()
     base = request.form.get("base", "")
     if moved_since(base, stored):
         page = _form(
@@ -135,11 +133,7 @@ def save(slug: str, key: str) -> ResponseReturnValue:
         campaign = find_campaign(db.session, slug, drafts=True)
         page = _form(campaign, _period(campaign, key), typed, base=base, problems=problems)
         return page, HTTPStatus.UNPROCESSABLE_ENTITY
-    details = {
-        name: [shortened(stored[name]), shortened(typed[name])]
-        for name in stored
-        if stored[name] != typed[name]
-    }
+    details = told_changes(stored, typed)
     if details:
         log(db.session, "campaign.planned", campaign, {"period": found.key, **details})
     db.session.commit()
@@ -176,16 +170,6 @@ def forget(slug: str, key: str) -> ResponseReturnValue:
     db.session.commit()
     say(f"The plan for {key} is taken back.")
     return redirect(f"/admin/campaigns/{campaign.slug}/plan", code=303)
-
-
-def told_rule(campaign: Campaign) -> str:
-    """Say how goals go on."""
-    rule = Carry(campaign.carry)
-    if rule is Carry.PERCENT:
-        return f"{campaign.carry_percent:+d}% each time"
-    if rule is Carry.MISSED:
-        return "the same, and what the period before missed"
-    return "the same each time"
 
 
 def _table(campaign: Campaign, *, carry: str = "", percent: str = "", problem: str = "") -> str:
@@ -234,18 +218,6 @@ def _last_year(period: Ahead, known: Collection[str]) -> str | None:
     """Return the key of the period a year before, where there was one: a key begins with a year."""
     key = f"{int(period.key[:4]) - 1:04d}{period.key[4:]}"
     return key if not period.is_running and key in known else None
-
-
-def _typed(campaign: Campaign, period: Ahead) -> Typed:
-    planned = period.plan or Plan()
-    typed = {"title": planned.title or "", "description": planned.description or ""}
-    tiers = planned.tiers_minor
-    written = [] if tiers is None else [_amount(campaign, tier) for tier in tiers] or [NO_GOALS]
-    typed["tier"] = "\n".join(written)
-    for frequency in FREQUENCIES:
-        amounts = planned.amounts_minor.get(frequency, ())
-        typed[frequency] = "\n".join(_amount(campaign, amount) for amount in amounts)
-    return typed
 
 
 def _typed_of_form() -> Typed:

@@ -16,8 +16,9 @@ from admin.campaign_new import NAMES, RHYTHMS, read_cadence
 from admin.pages import say
 from admin.roles import Permission
 from campaigns.ahead import look_ahead
-from campaigns.calendar import cadence_of, last_day_of
+from campaigns.calendar import cadence_of
 from campaigns.catalog import find_campaign
+from campaigns.fields import schedule_of, told_changes
 from campaigns.models import Campaign
 from campaigns.timing import Timing, change_timing
 from core.cadence import Rhythm
@@ -37,7 +38,7 @@ bp = admin_blueprint("campaign_schedule", __name__)
 def schedule(slug: str) -> str:
     """Show how a campaign's time is cut."""
     campaign = find_campaign(db.session, slug, drafts=True)
-    typed = _typed(campaign)
+    typed = schedule_of(campaign)
     return _page(campaign, typed, {}, base=fingerprints(typed))
 
 
@@ -46,7 +47,7 @@ def schedule(slug: str) -> str:
 def reschedule(slug: str) -> ResponseReturnValue:
     """Say what a change would do and from when on; do it where that was confirmed."""
     campaign = find_campaign(db.session, slug, drafts=True, locked=True)
-    stored = _typed(campaign)
+    stored = schedule_of(campaign)
     typed = {name: request.form.get(name, stored[name]).strip() for name in FIELDS}
     base = request.form.get("base", "")
     problems: dict[str, str] = {}
@@ -69,10 +70,7 @@ def reschedule(slug: str) -> ResponseReturnValue:
     elif not request.form.get("confirmed"):
         return _look(campaign, typed, holds_from, base=base)
     else:
-        details = {
-            name: [stored[name], typed[name]] for name in typed if typed[name] != stored[name]
-        }
-        log(db.session, "campaign.rescheduled", campaign, details)
+        log(db.session, "campaign.rescheduled", campaign, told_changes(stored, typed))
         db.session.commit()
         if holds_from is None:
             say("Changed.")
@@ -96,19 +94,6 @@ def _look(
     )
     db.session.rollback()
     return page
-
-
-def _typed(campaign: Campaign) -> dict[str, str]:
-    until = ""
-    if campaign.runs_until is not None:
-        until = last_day_of(campaign.runs_until, campaign.zone).isoformat()
-    return {
-        "timezone": campaign.timezone,
-        "every": campaign.rhythm,
-        "from_day": str(campaign.first_day),
-        "from_month": str(campaign.first_month),
-        "until": until,
-    }
 
 
 def _read(

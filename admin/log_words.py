@@ -36,7 +36,7 @@ _DOINGS: Mapping[str, str] = {
     "setup.shown": "had the steps of the first hour shown again",
     "stripe.connected": "registered this site’s webhook at Stripe",
     "stripe.payouts_asked": "asked Stripe for its payouts",
-    "stripe.reconciled": "held the books against Stripe’s",
+    "stripe.reconcile_begun": "had the books brought to what Stripe says",
     "user.added": "let in {}",
     "user.codes_off": "turned off codes from an app",
     "user.codes_set_up": "set up codes from an app",

@@ -21,6 +21,19 @@ WAYS: Mapping[CampaignState, tuple[CampaignState, ...]] = MappingProxyType(
     }
 )
 
+_DONE_BY: Mapping[tuple[CampaignState, CampaignState], str] = MappingProxyType(
+    {
+        (CampaignState.DRAFT, CampaignState.OPEN): "campaign.published",
+        (CampaignState.PAUSED, CampaignState.OPEN): "campaign.resumed",
+        (CampaignState.ARCHIVED, CampaignState.OPEN): "campaign.reopened",
+    }
+)
+
+
+def done_by(before: CampaignState, to: CampaignState) -> str:
+    """Return what the log calls the way from one state to another."""
+    return _DONE_BY.get((before, to), f"campaign.{to}")
+
 
 def move_campaign(session: Session, slug: str, to: CampaignState) -> CampaignState:
     """Bring a campaign, drafts too, into another state; return the one that it was in.

@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 
 from campaigns.announcing import announce_closed, announce_goals, unannounced_period_ids
 from campaigns.rolling import Rolled, roll_due
+from core.auditlog import Actor, record
 from core.calls import send_due_calls
 from core.clock import now, stopwatch
 from core.db import in_transaction
@@ -50,15 +51,18 @@ MOST_BATCHES = 40
 MOST_LINES = 20
 
 
-def roll(told: Callable[[Sequence[Rolled]], None] | None = None) -> list[Rolled]:
+def roll(
+    told: Callable[[Sequence[Rolled]], None] | None = None, *, actor: Actor | None = None
+) -> list[Rolled]:
     """Close every period that has ended and open the next; return what was closed.
 
     In batches, each with its notices in a transaction of its own, of which `told` hears when it is
-    committed. What is left after so many batches waits for the next tick.
+    committed. What is left after so many batches waits for the next tick. Where an `actor` does it
+    by hand, the log has a line for each period; what happens by itself has none.
     """
     rolled: list[Rolled] = []
     for _ in range(MOST_BATCHES):
-        closed = in_transaction(open_session, _roll_batch)
+        closed = in_transaction(open_session, partial(_roll_batch, actor=actor))
         if not closed:
             break
         rolled += closed
@@ -74,10 +78,20 @@ def roll(told: Callable[[Sequence[Rolled]], None] | None = None) -> list[Rolled]
     return rolled
 
 
-def _roll_batch(session: Session) -> list[Rolled]:
+def _roll_batch(session: Session, *, actor: Actor | None) -> list[Rolled]:
     instant = now()
     closed = roll_due(session, now=instant)
     announce_closed(session, closed, base_url=settings().base_url, now=instant)
+    if actor is not None:
+        for period in closed:
+            record(
+                session,
+                actor,
+                "campaign.rolled",
+                subject=f"campaign:{period.slug}",
+                details={"closed": period.key, "opened": period.opened_key},
+                now=instant,
+            )
     return closed
 
 

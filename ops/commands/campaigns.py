@@ -15,17 +15,19 @@ from campaigns.catalog import (
     create_campaign,
     find_campaign,
     list_campaigns,
-    publish_campaign,
 )
 from campaigns.fees import parse_fees
+from campaigns.fields import stored_of, told_changes, told_creation
 from campaigns.labels import money_label
 from campaigns.look import FREQUENCIES, Frequency, Shown, Suggestion
 from campaigns.matching import NO_MATCHING, Matching, matching_of
 from campaigns.models import Campaign, CampaignState
 from campaigns.progress import read_progress
 from campaigns.rolling import Rolled, due_campaign_ids, roll_due
+from campaigns.states import done_by, move_campaign
 from campaigns.story import MOST_STORY_CHARACTERS
 from campaigns.timing import Run
+from core.auditlog import COMMAND_LINE
 from core.cadence import Cadence, Rhythm
 from core.clock import now
 from core.dates import begin_of, end_of
@@ -36,6 +38,7 @@ from core.printing import PLAIN, sentences, table
 from core.web import settings
 from core.zones import load_zone
 from ops import jobs
+from ops.commands.noting import note_campaign
 
 # A draft is published by its own command, and nothing that was seen becomes one again.
 _STATES = [str(state) for state in CampaignState if state != CampaignState.DRAFT]
@@ -114,6 +117,7 @@ def create(
         run=_run(begin, end, timezone),
     )
     campaign = create_campaign(db.session, new, now=now())
+    note_campaign("campaign.created", campaign, told_creation(campaign))
     db.session.commit()
     click.echo(f"Created {campaign.slug}: {settings().base_url}/c/{campaign.slug}")
 
@@ -191,11 +195,11 @@ def edit(
     match_counts: bool | None,
 ) -> None:
     """Change what is named and leave the rest. Several of one kind take the place of what was."""
-    campaign = find_campaign(db.session, slug, drafts=True)
+    campaign = find_campaign(db.session, slug, drafts=True, locked=True)
+    before = stored_of(campaign)
     changes = CampaignChanges(
         title=title,
         description=description,
-        state=None if state is None else CampaignState(state),
         accent=accent,
         button=button,
         locale=locale,
@@ -215,9 +219,20 @@ def edit(
             counts=match_counts,
         ),
     )
-    campaign = change_campaign(db.session, slug, changes, now=now())
+    change_campaign(db.session, slug, changes, now=now())
+    campaign = find_campaign(db.session, slug, drafts=True)
+    if told := told_changes(before, stored_of(campaign)):
+        note_campaign("campaign.changed", campaign, told)
+    if state is not None:
+        _move(campaign, CampaignState(state))
     db.session.commit()
     click.echo(f"Changed {campaign.slug}: {settings().base_url}/c/{campaign.slug}")
+
+
+def _move(campaign: Campaign, to: CampaignState) -> None:
+    before = move_campaign(db.session, campaign.slug, to)
+    if before is not to:
+        note_campaign(done_by(before, to), campaign, {"state": [before.value, to.value]})
 
 
 def _named(given: tuple[str, ...]) -> tuple[str, ...] | None:
@@ -286,7 +301,9 @@ def _most_minor(text: str, currency: str) -> int:
 @sentences
 def publish(slug: str) -> None:
     """Show a draft to the public."""
-    campaign = publish_campaign(db.session, slug)
+    campaign = find_campaign(db.session, slug, drafts=True)
+    if campaign.state == CampaignState.DRAFT:
+        _move(campaign, CampaignState.OPEN)
     db.session.commit()
     click.echo(f"{campaign.slug} is {campaign.state}: {settings().base_url}/c/{campaign.slug}")
 
@@ -337,7 +354,7 @@ def roll(*, dry_run: bool) -> None:
         _tell_rolled(rolled, verb="Would close")
     else:
         # One line for each as its batch is committed: with thousands, that is the progress.
-        rolled = jobs.roll(told=_tell_rolled)
+        rolled = jobs.roll(told=_tell_rolled, actor=COMMAND_LINE)
         if len(rolled) > jobs.MOST_LINES:
             click.echo(f"Closed {len(rolled)} periods.")
         if due_campaign_ids(db.session, now=now()):

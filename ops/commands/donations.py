@@ -23,6 +23,7 @@ from core.db import db, read_session
 from core.money import parse_amount
 from core.printing import PLAIN, sentences, table
 from core.zones import first_instant
+from ops.commands import noting
 from payments.donating import ListedDonation, OfflineGift, list_donations, record_offline_gift
 
 _NOON = time(12)
@@ -45,6 +46,16 @@ def record(slug: str, *, amount: str, day: str | None, note: str | None) -> None
         note=note[:255] if note else None,
     )
     donation = record_offline_gift(db.session, slug, gift, now=now())
+    noting.note(
+        "donation.recorded",
+        f"donation:{donation.id}",
+        {
+            "campaign": campaign.slug,
+            "amount_minor": donation.amount_minor,
+            "currency": donation.currency,
+            "paid_on": f"{gift.paid_at.astimezone(campaign.zone):%Y-%m-%d}",
+        },
+    )
     db.session.commit()
     click.echo(f"Recorded {money_label(campaign, donation.amount_minor)} as {donation.id}.")
 

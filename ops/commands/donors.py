@@ -8,13 +8,15 @@ import click
 from flask.cli import AppGroup
 
 from core.clock import now
-from core.db import db, read_session
+from core.db import db
 from core.printing import sentences
 from core.web import settings
 from core.words import SOURCE_LANGUAGE
+from ops.commands.noting import note
 from payments.donating import find_donor
 from payments.errors import DonorNotFound
 from payments.letters import locale_of_donor
+from payments.models import Donor
 from payments.privacy import erase_donor, export_donor
 from payments.statements import post_statement, read_statement, write_statement
 
@@ -26,7 +28,12 @@ donors = AppGroup("donors", help="What is held on a person, and its erasure.")
 @sentences
 def export(email: str) -> None:
     """Print all that is held on one donor, as JSON."""
-    click.echo(json.dumps(export_donor(read_session(), email), ensure_ascii=False, indent=2))
+    donor = _donor(email)
+    told = export_donor(db.session, email)
+    counts = {"gifts": len(told["donations"]), "mails": len(told["mails"])}
+    note("donor.exported", f"donor:{donor.id}", counts)
+    db.session.commit()
+    click.echo(json.dumps(told, ensure_ascii=False, indent=2))
 
 
 @donors.command("erase")
@@ -37,7 +44,10 @@ def erase(email: str, *, yes: bool) -> None:
     """Forget a donor: name, address, messages, mails. Totals stay to the cent."""
     if not yes:
         click.confirm(f"Forget {email}? There is no way back", abort=True)
+    donor = _donor(email)
     erased = erase_donor(db.session, email, now=now())
+    counts = {"gifts": erased.donations, "mails": erased.mails, "events": erased.events}
+    note("donor.erased", f"donor:{donor.id}", counts)
     db.session.commit()
     click.echo(
         f"Erased: {erased.donations} donations keep their amounts and nobody's name,"
@@ -55,9 +65,7 @@ def erase(email: str, *, yes: bool) -> None:
 def statement(email: str, *, year: int, mail: bool) -> None:
     """Print what a donor gave in a year, or mail it to the donor."""
     session, chosen = db.session, settings()
-    donor = find_donor(session, email)
-    if donor is None:
-        raise DonorNotFound
+    donor = _donor(email)
     locale = locale_of_donor(session, donor.id) or SOURCE_LANGUAGE
     if not mail:
         letter = write_statement(
@@ -79,9 +87,18 @@ def statement(email: str, *, year: int, mail: bool) -> None:
         base_url=chosen.base_url,
         now=now(),
     )
+    if is_new:
+        note("donor.statement_mailed", f"donor:{donor.id}", {"year": year})
     session.commit()
     click.echo(
         f"Posted to {donor.email}; the scheduler sends it."
         if is_new
         else "It was posted less than five minutes ago; once is enough."
     )
+
+
+def _donor(email: str) -> Donor:
+    donor = find_donor(db.session, email)
+    if donor is None:
+        raise DonorNotFound
+    return donor

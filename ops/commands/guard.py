@@ -7,9 +7,11 @@ from flask.cli import AppGroup
 from sqlalchemy.orm import Session
 
 from campaigns.catalog import find_campaign, list_campaigns
+from campaigns.fields import subject_of
 from core.clock import now
 from core.db import db, read_session
 from core.printing import sentences, table
+from ops.commands import noting
 from payments.edge import current_limits
 from payments.guarding import SITE, campaign_scope, read_standings, reset
 
@@ -46,7 +48,9 @@ def status() -> None:
 def open_form(*, form: str) -> None:
     """Take the guard off a campaign's form (or, by `site`, off all), and count anew."""
     session = db.session
-    reset(session, None if form == SITE else find_campaign(session, form, drafts=True))
+    campaign = None if form == SITE else find_campaign(session, form, drafts=True)
+    reset(session, campaign)
+    noting.note("guard.opened", noting.SITE if campaign is None else subject_of(campaign))
     session.commit()
     click.echo("Every form is open." if form == SITE else f"The form of {form} is open.")
 

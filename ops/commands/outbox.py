@@ -12,6 +12,7 @@ from core.outbox import OutboxMail, retry_failed
 from core.printing import masked, sentences, table
 from core.sending import Sendable, SendState, list_posted, retry_given_up
 from core.web import settings
+from ops.commands.noting import SITE, note
 
 outbox = AppGroup("outbox", help="See and retry mail, and calls to webhooks.")
 
@@ -56,6 +57,8 @@ def retry_outbox() -> None:
     """Have mails and calls that were given up sent anew."""
     mails = retry_failed(db.session, now=now())
     calls = retry_given_up(db.session, OutboxCall, now=now())
+    if mails or calls:
+        note("outbox.retried", SITE, {"mails": mails, "calls": calls})
     db.session.commit()
     if not mails and not calls:
         click.echo("Nothing was given up.")

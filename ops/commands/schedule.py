@@ -5,11 +5,19 @@ from __future__ import annotations
 import click
 
 from campaigns.catalog import find_campaign
+from campaigns.fields import (
+    Typed,
+    plan_fields,
+    schedule_of,
+    stored_of,
+    told_changes,
+    told_rule,
+)
 from campaigns.labels import money_label
 from campaigns.models import Campaign
 from campaigns.plans import Amounts, Plan, forget_plan, list_plans, plan_like, plan_period
 from campaigns.timing import Timing, change_timing
-from core.cadence import Cadence, Rhythm
+from core.cadence import Cadence, Rhythm, checked_key
 from core.clock import now
 from core.dates import end_of
 from core.db import db, read_session
@@ -17,6 +25,7 @@ from core.errors import Invalid
 from core.money import parse_amount
 from core.printing import PLAIN, sentences, table
 from ops.commands.campaigns import RHYTHMS, amounts_by_frequency, campaigns
+from ops.commands.noting import note_campaign
 
 __all__ = ["campaigns"]  # with these commands
 
@@ -45,7 +54,8 @@ def schedule(
     currency: str | None,
 ) -> None:
     """Change when periods begin and what they begin with, from the end of the present one on."""
-    campaign = find_campaign(db.session, slug, drafts=True)
+    campaign = find_campaign(db.session, slug, drafts=True, locked=True)
+    before = _timing_fields(campaign)
     timing = Timing(
         timezone=timezone,
         cadence=_cadence(campaign, every, from_day, from_month),
@@ -55,6 +65,9 @@ def schedule(
         carry=carry,
     )
     holds_from = change_timing(db.session, campaign, timing, now=now())
+    campaign = find_campaign(db.session, slug, drafts=True)
+    if told := told_changes(before, _timing_fields(campaign)):
+        note_campaign("campaign.rescheduled", campaign, told)
     db.session.commit()
     if holds_from is None:
         click.echo(f"Changed {campaign.slug}.")
@@ -92,9 +105,11 @@ def plan(
     if forget:
         if not forget_plan(db.session, campaign, period):
             raise Invalid(f"Nothing is planned for {period}.", field="period")
+        note_campaign("campaign.plan_forgotten", campaign, {"period": checked_key(period)})
         db.session.commit()
         click.echo(f"{period} begins as the campaign says.")
         return
+    before = _plan_fields(campaign, period)
     if like is not None:
         plan_like(db.session, campaign, period, like=like)
     suggested = amounts_by_frequency(campaign.currency, amounts)
@@ -110,6 +125,9 @@ def plan(
     if like is None and named == Plan():
         raise Invalid("Say what is planned: --tier, --title, --description, --amount or --like.")
     plan_period(db.session, campaign, period, named)
+    if told := told_changes(before, _plan_fields(campaign, period)):
+        how = {} if like is None else {"like": like}
+        note_campaign("campaign.planned", campaign, {"period": checked_key(period), **how, **told})
     db.session.commit()
     click.echo(f"Planned {period} of {campaign.slug}.")
 
@@ -138,6 +156,16 @@ def plans(slug: str) -> None:
         for key, planned in found
     ]
     click.echo(table(rows))
+
+
+def _timing_fields(campaign: Campaign) -> Typed:
+    goals = {"tier": stored_of(campaign)["tier"], "carry": told_rule(campaign)}
+    return {**schedule_of(campaign), **goals}
+
+
+def _plan_fields(campaign: Campaign, period: str) -> Typed:
+    planned = dict(list_plans(db.session, campaign))
+    return plan_fields(campaign, planned.get(checked_key(period)))
 
 
 def _cadence(

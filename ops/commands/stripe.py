@@ -18,6 +18,7 @@ from core.money import exact_money, format_money
 from core.printing import PLAIN, sentences, table
 from core.web import settings
 from ops import jobs
+from ops.commands.noting import SITE, note
 from ops.watch import COMPARED, note_look, tell_drift
 from payments.drift import find_drift
 from payments.edge import current_gateway, open_session
@@ -75,6 +76,8 @@ def _late(event: InboxEvent) -> str:
 def retry_inbox(event_id: str | None) -> None:
     """Work failed events now, or the one that is named, whatever became of it before."""
     count = retry_events(db.session, now=now(), event_id=event_id)
+    if count:
+        note("inbox.retried", SITE, {"events": event_id or count})
     db.session.commit()
     jobs.work_inbox()
     click.echo(f"Tried {count} events again; `inbox list` shows what came of them.")
@@ -86,13 +89,17 @@ def retry_inbox(event_id: str | None) -> None:
 def reconcile_(since: str | None) -> None:
     """Bring the books to what Stripe says, and report whatever still differs."""
     gateway = _gateway()
+    day = _day(since) if since else None
+    # Before it begins: it commits object by object, and may be stopped at any of them.
+    note("stripe.reconcile_begun", SITE, {"since": since or "where it ended last"})
+    db.session.commit()
     with _progress("Asking Stripe") as step:
         found = reconcile(
             open_session,
             gateway,
             livemode=settings().livemode,
             now=now,
-            since=_day(since) if since else None,
+            since=day,
             step=step,
         )
     click.echo(
@@ -195,6 +202,8 @@ def connect() -> None:
     if not settings().https:
         click.echo(f"Note: Stripe itself can't reach {base_url}; the sandbox can.", err=True)
     secret = _gateway().register_webhook(f"{base_url}/webhooks/stripe", sorted(HANDLED))
+    note("stripe.connected", SITE, {"new": secret is not None})
+    db.session.commit()
     if secret is None:
         click.echo("There was an endpoint at this address: it now gets all events that we handle.")
         click.echo("Its signing secret is in Stripe's dashboard, under Webhooks.")

@@ -10,9 +10,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 
-from admin.campaign_fields import stored_of
 from admin.roles import Role
 from campaigns.catalog import find_campaign
+from campaigns.fields import stored_of
 from campaigns.look import DARK_PAPER, LIGHT_PAPER, contrast, lightened
 from campaigns.progress import read_progress
 from tests.admin.campaign_forms import changed, fields_of, send
