@@ -61,6 +61,8 @@ def _say_link(user: User) -> None:
 def first_link_() -> None:
     """Print the link that makes the first owner; nothing where there are users."""
     token = first_link(db.session, now=now())
+    if token is not None:
+        record(db.session, COMMAND_LINE, "user.first_link_made", subject="site", now=now())
     db.session.commit()
     if token is not None:
         click.echo(link_address(token))

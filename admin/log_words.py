@@ -43,6 +43,7 @@ _DOINGS: Mapping[str, str] = {
     "user.disabled": "lets in {} no more",
     "user.enabled": "lets in {} again",
     "user.factors_reset": "took away the second factors of {}",
+    "user.first_link_made": "made the link by which the first owner signs in",
     "user.link_made": "made a sign-in link for {}",
     "user.passkey_added": "added a passkey",
     "user.passkey_removed": "removed a passkey",
