@@ -163,13 +163,16 @@ def refunds(*, everything: bool, request_id: str | None) -> None:
 @sentences
 def payouts(since: str | None) -> None:
     """Bring in what Stripe paid out to the bank; exit with 1 where a sum differs from its lines."""
+    gateway, day = _gateway(), _day(since) if since else None
+    note("stripe.payouts_asked", SITE)
+    db.session.commit()
     with _progress("Asking Stripe") as step:
         found = bring_payouts(
             open_session,
-            _gateway(),
+            gateway,
             livemode=settings().livemode,
             now=now,
-            since=_day(since) if since else None,
+            since=day,
             step=step,
         )
     click.echo(

@@ -44,6 +44,7 @@ WRITES: dict[str, tuple[str, str]] = {
     "outbox retry": ("outbox retry", "outbox.retried"),
     "stripe connect": ("stripe connect", "stripe.connected"),
     "stripe reconcile": ("stripe reconcile", "stripe.reconcile_begun"),
+    "stripe payouts": ("stripe payouts", "stripe.payouts_asked"),
     "users first-link": ("users first-link", "user.first_link_made"),
     "users create": ("users create bo@courier.example --role editor", "user.added"),
     "users link": ("users link bo@courier.example", "user.link_made"),
@@ -71,7 +72,6 @@ OTHERS = {
     "scheduler run": "does what nobody asks for by hand",
     "stripe drift": "reads, and tells",
     "users list": "reads",
-    "stripe payouts": "reads from Stripe what it has paid out",
     "stripe refunds": "tests/payments/test_refunding.py",
 }
 _FLASKS_OWN = {"run", "shell", "routes"}
