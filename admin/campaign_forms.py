@@ -86,6 +86,7 @@ def _tabs(campaign: Campaign) -> list[Tab]:
     edits = may(Permission.EDIT_CAMPAIGNS)
     return [
         Tab("overview", "Overview", base),
+        Tab("months", "Months", f"{base}/months"),
         *([Tab("edit", "Edit", f"{base}/edit")] if edits else []),
         Tab("plan", "Plan ahead", f"{base}/plan"),
         *([Tab("schedule", "Schedule", f"{base}/schedule")] if edits else []),

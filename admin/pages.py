@@ -28,6 +28,7 @@ class Place:
 PLACES = (
     Place("home", "Dashboard", "/admin/", Permission.SEE_TOTALS),
     Place("campaigns", "Campaigns", "/admin/campaigns", Permission.SEE_TOTALS),
+    Place("months", "Months", "/admin/months", Permission.SEE_TOTALS),
     Place("donations", "Donations", "/admin/donations", Permission.SEE_DONATIONS),
     Place("quarantine", "Quarantine", "/admin/quarantine", Permission.DECIDE_QUARANTINE),
     Place("donors", "Donors", "/admin/donors", Permission.SEE_DONORS),

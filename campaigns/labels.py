@@ -55,6 +55,11 @@ def period_label(
     return span_label(campaign, period.key, last_day, locale=locale, capitals=capitals)
 
 
+def calendar_label(key: str, *, locale: str) -> str:
+    """Print a period of the calendar's own, whoever's it is: `May 2021`, `Q2 2021`, `2021`."""
+    return _label(key, None, locale)
+
+
 def _label(key: str, last_day: date | None, locale: str) -> str:
     # CLDR's skeletons: https://unicode.org/reports/tr35/tr35-dates.html#availableFormats_appendItems
     if _MONTH.fullmatch(key):

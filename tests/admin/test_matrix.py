@@ -175,7 +175,13 @@ def test_every_link_of_the_first_pages_leads_somewhere(
 ) -> None:
     make_campaign()
     client = sign_in(Role.OWNER)
-    places = ("/admin/", "/admin/campaigns", "/admin/campaigns/support-us", "/admin/exports")
+    places = (
+        "/admin/",
+        "/admin/campaigns",
+        "/admin/campaigns/support-us",
+        "/admin/months",
+        "/admin/exports",
+    )
     links = {
         link
         for place in places
