@@ -29,6 +29,7 @@ class What(StrEnum):
 
     DONATIONS = "donations"
     ENTRIES = "entries"
+    MONTHS = "months"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +37,8 @@ class Export:
     """What somebody wants to have; None does not narrow it.
 
     `since` and `until` are days, both included, in the zone of each campaign: those on which a gift
-    was paid or, where it was not, begun. An entry's day is that of its gift, as its period is.
+    was paid or, where it was not, begun. An entry's day is that of its gift, as its period is; a
+    month's is its first.
     `personal` adds donors' names, addresses and words: for whom that is allowed.
     """
 
@@ -76,10 +78,11 @@ def check_export(session: Session, export: Export) -> None:
             raise Invalid("Choose a day from 1970 on.", field=field)
     if export.since and export.until and export.until < export.since:
         raise Invalid("The last day is before the first.", field="until")
-    if export.what is What.ENTRIES and export.state is not None:
-        raise Invalid("Entries have no state. It is for donations.", field="state")
-    if export.what is What.ENTRIES and export.personal:
-        raise Invalid("Entries hold nobody's data.", field="personal")
+    named = export.what.value.capitalize()
+    if export.what is not What.DONATIONS and export.state is not None:
+        raise Invalid(f"{named} have no state. It is for donations.", field="state")
+    if export.what is not What.DONATIONS and export.personal:
+        raise Invalid(f"{named} hold nobody's data.", field="personal")
 
 
 def file_name(export: Export, *, now: datetime) -> str:

@@ -21,6 +21,7 @@ from payments.export_filters import Export, What, check_export
 from payments.export_models import RunState
 from payments.export_rows import Rows, TableRows
 from payments.export_runs import begin_run, end_run, move_run
+from payments.month_rows import MONTHS
 
 # How often a run is written on: after 10,000 rows or so.
 _PAGES_A_MOVE = 5
@@ -131,8 +132,9 @@ class ExportStream:
 
 
 def _rows(open_session: OpenSession, export: Export, *, now: datetime) -> Rows:
-    if export.what is What.ENTRIES:
-        source = ENTRIES
-    else:
-        source = DONATIONS_WITH_DONORS if export.personal else DONATIONS
-    return TableRows(source, open_session, export, now=now)
+    sources = {
+        What.DONATIONS: DONATIONS_WITH_DONORS if export.personal else DONATIONS,
+        What.ENTRIES: ENTRIES,
+        What.MONTHS: MONTHS,
+    }
+    return TableRows(sources[export.what], open_session, export, now=now)

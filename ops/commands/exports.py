@@ -1,4 +1,4 @@
-"""`export donations|entries`."""
+"""`export donations|entries|months`."""
 
 from __future__ import annotations
 
@@ -69,6 +69,14 @@ def donations(*, state: str | None, personal: bool, **asked: str | None) -> None
 def entries(**asked: str | None) -> None:
     """Write the ledger's entries, in the order in which they were posted."""
     _write(What.ENTRIES, asked)
+
+
+@export.command("months")
+@_filters
+@sentences
+def months(**asked: str | None) -> None:
+    """Write monthly totals: each campaign's periods that have begun, in their order."""
+    _write(What.MONTHS, asked)
 
 
 def _write(

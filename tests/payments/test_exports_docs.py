@@ -8,6 +8,7 @@ from pathlib import Path
 from payments.donation_rows import DONATIONS, DONATIONS_WITH_DONORS
 from payments.entry_rows import ENTRIES
 from payments.models import DonationState
+from payments.month_rows import MONTHS
 from payments.payout_rows import SHEET
 
 PAPER = (Path(__file__).resolve().parents[2] / "docs" / "exports.md").read_text(encoding="utf-8")
@@ -22,6 +23,7 @@ def test_columns_are_documented() -> None:
     with_donors = [column.name for column in DONATIONS_WITH_DONORS.sheet.columns]
     assert documented("Donations") == with_donors
     assert documented("Entries") == [column.name for column in ENTRIES.sheet.columns]
+    assert documented("Months") == [column.name for column in MONTHS.sheet.columns]
     assert documented("A payout's lines") == [column.name for column in SHEET.columns]
 
 
