@@ -311,8 +311,8 @@ SEEDS = (
         "form key that does not gate",
         "a double click makes two donations",
         DONATING,
-        "return hashlib.sha256(told.encode()).hexdigest()",
-        "return secrets.token_hex(32)",
+        "told = repr((campaign.id, wish.form_token, choices))",
+        "told = secrets.token_hex(32)",
         DONATE_TESTS,
     ),
     Seed(
