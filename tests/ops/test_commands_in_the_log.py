@@ -39,6 +39,7 @@ WRITES: dict[str, tuple[str, str]] = {
     "donors erase": (f"donors erase {ANN} --yes", "donor.erased"),
     "export donations": ("export donations -", "export.begun"),
     "export entries": ("export entries -", "export.begun"),
+    "export months": ("export months -", "export.begun"),
     "guard open": ("guard open site", "guard.opened"),
     "inbox retry": ("inbox retry", "inbox.retried"),
     "outbox retry": ("outbox retry", "outbox.retried"),
