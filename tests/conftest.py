@@ -31,6 +31,7 @@ from core.settings import Settings
 from payments.donating import OfflineGift, record_offline_gift
 from payments.models import Donation
 from tests import folders, postgres
+from tests.compiled import COMPILED
 from tests.databases import KINDS, PostgresTemplate, SqliteTemplate
 from tests.fake_events import WEBHOOK_SECRET
 from tests.fake_gateway import FakeGateway
@@ -145,6 +146,7 @@ def fake_gateway(settings: Settings, clock: MovableClock) -> FakeGateway:
 def app(settings: Settings, clock: MovableClock, fake_gateway: FakeGateway) -> Iterator[Flask]:
     app = create_app(settings, clock=clock, gateway=fake_gateway)
     app.testing = True
+    app.jinja_env.bytecode_cache = COMPILED
     yield app
     with app.app_context():
         db.engine.dispose()
