@@ -24,8 +24,14 @@ _DOINGS: Mapping[str, str] = {
     "guard.opened": "took the guard off {}",
     "inbox.retried": "had Stripe’s events worked again",
     "notice.added": "has notices sent to {}",
+    "notice.changed": "changed what {} is told, or where",
     "notice.removed": "sends no more notices to {}",
+    "notice.retried": "had what {} did not take sent again",
+    "notice.secret_rotated": "replaced the secret of {}",
+    "notice.secret_shown": "looked at the secret of {}",
     "notice.tested": "sent a notice to try {}",
+    "notice.turned_off": "turned {} off",
+    "notice.turned_on": "turned {} on",
     "outbox.retried": "had mails and calls sent again that were given up",
     "payout.taken_out": "took out the lines of {}",
     "quarantine.refused": "decided never to count {}",
@@ -53,7 +59,11 @@ _DOINGS: Mapping[str, str] = {
     "user.signed_out": "signed out",
     "user.signed_out_others": "ended all their other sessions",
 }
-_KINDS: Mapping[str, str] = {"quarantine": "held payment", "site": "the whole site"}
+_KINDS: Mapping[str, str] = {
+    "notice": "receiver",
+    "quarantine": "held payment",
+    "site": "the whole site",
+}
 _FIELDS: Mapping[str, str] = {
     **LABELS,
     "carry": "how goals go on",

@@ -28,7 +28,8 @@ from campaigns.models import (
 )
 from campaigns.rolling import Rolled
 from core.db import insert_if_absent
-from core.notices import Notice, Topic, is_wanted, notify
+from core.notices import Notice, is_wanted, notify
+from core.subscribers import Topic
 
 # What admins read is English, whatever language the campaign speaks.
 _LOCALE = "en"

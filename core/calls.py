@@ -16,8 +16,9 @@ from sqlalchemy import String
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from core import sending
-from core.db import OpenSession, insert_if_absent
-from core.sending import Sendable, outbox_arguments, waiting_values
+from core.db import OpenSession, insert_if_absent, read_only
+from core.sending import Refused, Sendable, outbox_arguments, waiting_values
+from core.subscribers import NoticeSubscriber
 
 SIGNATURE_HEADER = "Goalpost-Signature"
 DELIVERY_HEADER = "Goalpost-Delivery"
@@ -28,11 +29,9 @@ class OutboxCall(Sendable):
 
     __tablename__ = "outbox_calls"
     __table_args__ = outbox_arguments(__tablename__)
-    FORGOTTEN = MappingProxyType({"recipient": "", "text": "", "secret": ""})
+    FORGOTTEN = MappingProxyType({"recipient": "", "text": ""})
 
     recipient: Mapped[str] = mapped_column(String(500))
-    # What it is signed with: the receiver's, as it was when the call was posted.
-    secret: Mapped[str] = mapped_column(String(64))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,12 +40,13 @@ class Call:
 
     key: str
     url: str
-    secret: str
+    subscriber_id: int
     text: str
 
 
-# Posts a body with headers to an address. Raises Refused or Delayed (see `core.sending`).
-Post = Callable[[str, bytes, Mapping[str, str]], None]
+# Posts a body with headers to an address; returns what was said to it. Raises Refused or Delayed
+# (see `core.sending`).
+Post = Callable[[str, bytes, Mapping[str, str]], str]
 
 
 def post_call(session: Session, call: Call, *, now: datetime) -> bool:
@@ -54,7 +54,7 @@ def post_call(session: Session, call: Call, *, now: datetime) -> bool:
     values = {
         "key": call.key,
         "recipient": call.url,
-        "secret": call.secret,
+        "subscriber_id": call.subscriber_id,
         "text": call.text,
         **waiting_values(now),
     }
@@ -74,25 +74,52 @@ def send_due_calls(open_session: OpenSession, post: Post, *, now: Callable[[], d
     """
     with open_session() as session:
         due = due_call_ids(session, now=now())
+    return sum(send_call(open_session, post, call_id, now=now) for call_id in due)
 
-    def send(call: OutboxCall) -> None:
+
+def send_call(
+    open_session: OpenSession, post: Post, call_id: int, *, now: Callable[[], datetime]
+) -> bool:
+    """Send one call that is due; tell whether it was sent. An edge that commits, as above."""
+
+    def send(call: OutboxCall) -> str:
         body = call.text.encode()
-        post(call.recipient, body, headers_of(call.key, body, secret=call.secret, now=now()))
+        keys = _signing_secrets(open_session, call, now=now())
+        return post(call.recipient, body, headers_of(call.key, body, secrets=keys, now=now()))
 
-    return sum(sending.send_one(open_session, OutboxCall, row, send, now=now) for row in due)
+    return sending.send_one(open_session, OutboxCall, call_id, send, now=now)
 
 
-def headers_of(key: str, body: bytes, *, secret: str, now: datetime) -> dict[str, str]:
+def _signing_secrets(
+    open_session: OpenSession, call: OutboxCall, *, now: datetime
+) -> Sequence[str]:
+    """Return the secrets that are its receiver's now, whichever they were when it was posted."""
+    with open_session() as session:
+        read_only(session)
+        subscriber = session.get(NoticeSubscriber, call.subscriber_id or 0)
+        if subscriber is None:
+            raise Refused("nobody asks for it any more")
+        return subscriber.signing_secrets(now)
+
+
+def headers_of(key: str, body: bytes, *, secrets: Sequence[str], now: datetime) -> dict[str, str]:
     """Return what tells the receiver who sends, and whether it has the call already.
 
     The signature is made as Stripe makes its own (https://docs.stripe.com/webhooks#verify-manually):
     HMAC-SHA256 of the time in seconds, a dot and the body. The time is in it, so that a call that
-    somebody overheard can't be played again later.
+    somebody overheard can't be played again later. While a secret is replaced there is a signature
+    by each of the two, as Stripe does it, too. Without a secret there is none.
     """
-    seconds = int(now.timestamp())
-    signature = hmac.new(secret.encode(), b"%d.%b" % (seconds, body), hashlib.sha256).hexdigest()
-    return {
+    headers = {
         "Content-Type": "application/json",
-        SIGNATURE_HEADER: f"t={seconds},v1={signature}",
         DELIVERY_HEADER: hashlib.sha256(key.encode()).hexdigest()[:32],
     }
+    if secrets:
+        seconds = int(now.timestamp())
+        signed = b"%d.%b" % (seconds, body)
+        signatures = [
+            hmac.new(secret.encode(), signed, hashlib.sha256).hexdigest() for secret in secrets
+        ]
+        parts = [f"t={seconds}", *(f"v1={signature}" for signature in signatures)]
+        headers[SIGNATURE_HEADER] = ",".join(parts)
+    return headers

@@ -44,6 +44,8 @@ class Mail:
     subject: str
     text: str
     html: str | None = None
+    # Who asked for it, where it is a notice.
+    subscriber_id: int | None = None
 
 
 class MailRefused(Refused):
@@ -73,6 +75,7 @@ def post_mail(session: Session, mail: Mail, *, now: datetime) -> bool:
         "subject": " ".join(mail.subject.split())[:255],
         "text": mail.text,
         "html": mail.html,
+        "subscriber_id": mail.subscriber_id,
         **waiting_values(now),
     }
     return insert_if_absent(session, OutboxMail, values, unique=("key",))
@@ -101,16 +104,33 @@ def send_due(
     if not due:
         return 0
     with connect() as server:
+
+        def send(mail: OutboxMail) -> None:
+            server.send(_message(mail, sender=sender))
+
         return sum(
-            sending.send_one(
-                open_session,
-                OutboxMail,
-                mail_id,
-                lambda mail: server.send(_message(mail, sender=sender)),
-                now=now,
-            )
-            for mail_id in due
+            sending.send_one(open_session, OutboxMail, mail_id, send, now=now) for mail_id in due
         )
+
+
+def send_mail(
+    open_session: OpenSession,
+    connect: Connect,
+    mail_id: int,
+    *,
+    sender: str,
+    now: Callable[[], datetime],
+) -> bool:
+    """Send one mail that is due; tell whether it was sent. An edge that commits, as above.
+
+    Raises OSError where the server can't be reached; that is written down, too.
+    """
+
+    def send(mail: OutboxMail) -> None:
+        with connect() as server:
+            server.send(_message(mail, sender=sender))
+
+    return sending.send_one(open_session, OutboxMail, mail_id, send, now=now)
 
 
 def _message(mail: OutboxMail, *, sender: str) -> EmailMessage:

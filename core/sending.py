@@ -14,9 +14,19 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, ClassVar, TypeVar
 
-from sqlalchemy import CheckConstraint, Index, String, case, func, select, text, update
+from sqlalchemy import (
+    CheckConstraint,
+    Index,
+    String,
+    case,
+    func,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from core.clock import stopwatch
 from core.db import Base, OpenSession
 
 # A sender that has not come back after this long is taken for dead.
@@ -26,7 +36,9 @@ MOST_BACK_OFF = timedelta(hours=4)
 MOST_ATTEMPTS = 24
 _FIRST_BACK_OFF = timedelta(seconds=30)
 _MOST_ERROR_CHARACTERS = 500
+_MOST_ANSWER_CHARACTERS = 255
 _KEPT = "recipient <> ''"
+_TO_SUBSCRIBERS = "subscriber_id IS NOT NULL"
 
 
 class SendState(StrEnum):
@@ -56,7 +68,21 @@ class Sendable(Base):
     next_attempt_at: Mapped[datetime]
     posted_at: Mapped[datetime]
     sent_at: Mapped[datetime | None]
-    error: Mapped[str | None] = mapped_column(String(500))
+    # When the last attempt ended, and how long it took; nothing while one is under way.
+    tried_at: Mapped[datetime | None]
+    took_ms: Mapped[int | None]
+    error: Mapped[str | None] = mapped_column(String(_MOST_ERROR_CHARACTERS))
+    # What the other side said with its yes.
+    answer: Mapped[str | None] = mapped_column(String(_MOST_ANSWER_CHARACTERS))
+
+    # Who asked for it, where it is a notice, and asks for notices still. No foreign key: to add
+    # one, SQLite would copy all mails.
+    subscriber_id: Mapped[int | None]
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether a sender has it in hand, or died with it."""
+        return self.state == SendState.WAITING and self.attempts > 0 and self.tried_at is None
 
 
 S = TypeVar("S", bound=Sendable)
@@ -74,6 +100,13 @@ def outbox_arguments(table: str) -> tuple[Any, ...]:
             "posted_at",
             sqlite_where=text(_KEPT),
             postgresql_where=text(_KEPT),
+        ),
+        Index(
+            f"ix_{table}_subscriber_id_id",
+            "subscriber_id",
+            "id",
+            sqlite_where=text(_TO_SUBSCRIBERS),
+            postgresql_where=text(_TO_SUBSCRIBERS),
         ),
         {"sqlite_strict": True},
     )
@@ -112,33 +145,38 @@ def send_one(
     open_session: OpenSession,
     kind: type[S],
     row_id: int,
-    send: Callable[[S], None],
+    send: Callable[[S], str | None],
     *,
     now: Callable[[], datetime],
 ) -> bool:
     """Claim what is due, send it, and mark it; tell whether it was sent.
 
-    `send` raises Refused or Delayed; an OSError too is written down, and then raised: whatever
-    carries the others is gone as well.
+    `send` returns what the other side said, if anything. It raises Refused or Delayed; an OSError
+    too is written down, and then raised: whatever carries the others is gone as well.
     """
     with open_session() as session:
         row = _claim(session, kind, row_id, now=now())
         session.commit()
     if row is None:
         return False
+    took_ms = stopwatch()
+    answer = problem = lost = None
+    gives_up = False
     try:
-        send(row)
+        answer = send(row)
     except (Refused, ValueError) as error:  # the other side's no, or an address that is none
-        _write_end(open_session, row, problem=str(error), gives_up=True, now=now())
-        return False
+        problem, gives_up = str(error), True
     except Delayed as error:
-        _write_end(open_session, row, problem=str(error), now=now())
-        return False
+        problem = str(error)
     except OSError as error:
-        _write_end(open_session, row, problem=f"{type(error).__name__}: {error}", now=now())
-        raise
-    _write_end(open_session, row, now=now())
-    return True
+        problem, lost = f"{type(error).__name__}: {error}", error
+    end = _end_values(row, answer=answer, problem=problem, gives_up=gives_up, now=now())
+    with open_session() as session:
+        session.execute(update(kind).where(kind.id == row.id).values(took_ms=took_ms(), **end))
+        session.commit()
+    if lost is not None:
+        raise lost
+    return problem is None
 
 
 def _claim(session: Session, kind: type[S], row_id: int, *, now: datetime) -> S | None:
@@ -150,35 +188,33 @@ def _claim(session: Session, kind: type[S], row_id: int, *, now: datetime) -> S 
             kind.state == SendState.WAITING,
             kind.next_attempt_at <= now,
         )
-        .values(attempts=kind.attempts + 1, next_attempt_at=now + LEASE)
+        .values(attempts=kind.attempts + 1, next_attempt_at=now + LEASE, tried_at=None)
         .returning(kind.id)
     ).first()
     return None if claimed is None else session.get_one(kind, row_id)
 
 
-def _write_end(
-    open_session: OpenSession,
-    row: Sendable,
-    *,
-    problem: str | None = None,
-    gives_up: bool = False,
-    now: datetime,
-) -> None:
-    values: dict[str, object]
+def _end_values(
+    row: Sendable, *, answer: str | None, problem: str | None, gives_up: bool, now: datetime
+) -> dict[str, object]:
+    """Return what is written down of an attempt: that it was sent, or what is to come of it."""
     if problem is None:
-        values = {"state": SendState.SENT, "sent_at": now, "error": None}
-    else:
-        gives_up = gives_up or row.attempts >= MOST_ATTEMPTS
-        back_off = min(_FIRST_BACK_OFF * 2 ** min(row.attempts - 1, 16), MOST_BACK_OFF)
-        values = {
-            "state": SendState.FAILED if gives_up else SendState.WAITING,
-            "next_attempt_at": now + back_off,
-            "error": problem[:_MOST_ERROR_CHARACTERS],
+        said = None if answer is None else answer[:_MOST_ANSWER_CHARACTERS]
+        return {
+            "state": SendState.SENT,
+            "sent_at": now,
+            "tried_at": now,
+            "error": None,
+            "answer": said,
         }
-    kind = type(row)
-    with open_session() as session:
-        session.execute(update(kind).where(kind.id == row.id).values(values))
-        session.commit()
+    gives_up = gives_up or row.attempts >= MOST_ATTEMPTS
+    back_off = min(_FIRST_BACK_OFF * 2 ** min(row.attempts - 1, 16), MOST_BACK_OFF)
+    return {
+        "state": SendState.FAILED if gives_up else SendState.WAITING,
+        "next_attempt_at": now + back_off,
+        "tried_at": now,
+        "error": problem[:_MOST_ERROR_CHARACTERS],
+    }
 
 
 def list_posted(session: Session, kind: type[S], *, limit: int = 100) -> Sequence[S]:
@@ -218,14 +254,77 @@ def retry_given_up(session: Session, kind: type[S], *, now: datetime) -> int:
     return len(retried.all())
 
 
-def forget_to(session: Session, kind: type[S], recipient: str, *, prefix: str = "") -> int:
+def retry_of(session: Session, kind: type[S], subscriber_id: int, *, now: datetime) -> int:
+    """Do the same with what goes to one subscriber alone."""
+    retried = session.execute(
+        update(kind)
+        .where(
+            kind.subscriber_id == subscriber_id,
+            kind.state == SendState.FAILED,
+            kind.recipient != "",
+        )
+        .values(state=SendState.WAITING, attempts=0, next_attempt_at=now)
+        .returning(kind.id)
+    )
+    return len(retried.all())
+
+
+def retry_now(
+    session: Session, kind: type[S], row_id: int, *, subscriber_id: int, now: datetime
+) -> bool:
+    """Have one sent now that was given up, or waits for its next attempt; tell whether it can be.
+
+    It can't where it was sent, is under way, or its words are no longer kept.
+    """
+    retried = session.execute(
+        update(kind)
+        .where(
+            kind.id == row_id,
+            kind.subscriber_id == subscriber_id,
+            kind.state != SendState.SENT,
+            kind.tried_at.is_not(None),
+            kind.recipient != "",
+        )
+        .values(
+            state=SendState.WAITING,
+            attempts=case((kind.state == SendState.FAILED, 0), else_=kind.attempts),
+            next_attempt_at=now,
+        )
+        .returning(kind.id)
+    )
+    return retried.first() is not None
+
+
+def readdress(session: Session, kind: type[S], subscriber_id: int, recipient: str) -> None:
+    """Have what was not sent to a subscriber yet go to another address."""
+    session.execute(
+        update(kind)
+        .where(
+            kind.subscriber_id == subscriber_id,
+            kind.state != SendState.SENT,
+            kind.recipient != "",
+        )
+        .values(recipient=recipient)
+    )
+
+
+def drop_unsent(session: Session, kind: type[S], subscriber_id: int) -> None:
+    """Take the address and the words out of all that a subscriber was not sent: it never is."""
+    session.execute(
+        update(kind)
+        .where(kind.subscriber_id == subscriber_id, kind.state != SendState.SENT)
+        .values(state=SendState.FAILED, **kind.FORGOTTEN)
+    )
+
+
+def forget_to(session: Session, kind: type[S], recipient: str) -> int:
     """Take the address and the words out of all that goes to somebody; return how many rows.
 
-    What was not sent never is. `prefix` leaves out what has another beginning of its key.
+    What was not sent never is.
     """
     forgotten = session.execute(
         update(kind)
-        .where(kind.recipient == recipient, kind.key.startswith(prefix, autoescape=True))
+        .where(kind.recipient == recipient)
         .values(
             state=case((kind.state == SendState.SENT, SendState.SENT), else_=SendState.FAILED),
             **kind.FORGOTTEN,
@@ -233,6 +332,19 @@ def forget_to(session: Session, kind: type[S], recipient: str, *, prefix: str = 
         .returning(kind.id)
     )
     return len(forgotten.all())
+
+
+def forget_subscriber(session: Session, kind: type[S], subscriber_id: int) -> None:
+    """Do the same with all that a subscriber asked for, and forget that they did."""
+    session.execute(
+        update(kind)
+        .where(kind.subscriber_id == subscriber_id)
+        .values(
+            subscriber_id=None,
+            state=case((kind.state == SendState.SENT, SendState.SENT), else_=SendState.FAILED),
+            **kind.FORGOTTEN,
+        )
+    )
 
 
 def forget_before(session: Session, kind: type[S], before: datetime, *, limit: int) -> int:

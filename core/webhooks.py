@@ -51,8 +51,8 @@ class WebhookClient:
     context: ssl.SSLContext | None = None
     deadline_seconds: float = DEADLINE_SECONDS
 
-    def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> None:
-        """Post a body. Returns when the host said yes, by any status from 200 to 299.
+    def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> str:
+        """Post a body; return the host's yes: a status from 200 to 299, and what it said with it.
 
         No redirect is followed. Raises Refused where asking again can't help, Delayed otherwise
         (see `core.sending`).
@@ -67,7 +67,7 @@ class WebhookClient:
         except (OSError, http.client.HTTPException) as error:
             raise Delayed(f"{type(error).__name__}: {error}") from None
         if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
-            return
+            return f"{status}{told}"
         if status == HTTPStatus.GONE:
             raise Refused("answered 410: it wants no more calls")
         redirected = HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST

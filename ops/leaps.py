@@ -14,7 +14,8 @@ from datetime import datetime, timedelta
 from sqlalchemy.orm import Session
 
 from core import clock as clocks
-from core.notices import Notice, NoticeEpisode, Topic, begin_episode, end_episode, notify
+from core.notices import Notice, NoticeEpisode, begin_episode, end_episode, notify
+from core.subscribers import Topic
 from ops.models import JobRun
 from ops.runs import begin_run
 

@@ -12,7 +12,8 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from core.notices import Notice, NoticeEpisode, Topic, begin_episode, end_episode, notify
+from core.notices import Notice, NoticeEpisode, begin_episode, end_episode, notify
+from core.subscribers import Topic
 from ops.models import JobRun
 from ops.runs import begin_run, end_run
 from payments.inbox import read_backlog

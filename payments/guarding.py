@@ -22,8 +22,9 @@ from sqlalchemy.orm import Session
 
 from campaigns.models import Campaign
 from core.db import insert_if_absent
-from core.notices import Notice, Topic, notify
+from core.notices import Notice, notify
 from core.settings import Settings
+from core.subscribers import Topic
 from payments.models import Breaker, CheckoutCount
 from payments.tallies import WINDOW, Counts, count, forget_old, read_buckets, told
 

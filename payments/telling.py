@@ -13,7 +13,8 @@ from sqlalchemy.orm import Session
 from campaigns.labels import money_label
 from campaigns.models import Campaign
 from core.money import format_money
-from core.notices import Notice, Topic, notify
+from core.notices import Notice, notify
+from core.subscribers import Topic
 from payments.models import OVER, Subscription
 
 # Stripe's states of a subscription whose last payment failed, and what Stripe does about it.

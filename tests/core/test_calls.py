@@ -10,17 +10,19 @@ from datetime import timedelta
 
 import pytest
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from core import sending
+from core.auditlog import COMMAND_LINE
 from core.calls import Call, OutboxCall, Post, post_call, send_due_calls
 from core.clock import MovableClock
 from core.db import db
+from core.subscribers import Channel, list_subscribers, rotate_secret
 from core.webhooks import WebhookClient
 from tests.core.receiver import Receiver
+from tests.subscribers import subscribe
 
-SECRET = "gpsec_test"
 HERE = WebhookClient(local=True)
 Send = Callable[..., int]
 
@@ -44,9 +46,23 @@ def send(app: Flask, clock: MovableClock) -> Send:
 
 def post(session: Session, clock: MovableClock, receiver: Receiver, *keys: str) -> None:
     for key in keys or ("notice:goal:1:2",):
-        call = Call(key=key, url=receiver.url, secret=SECRET, text='{"text": "20 € — да"}')
+        call = to(session, receiver, key, text='{"text": "20 € — да"}')
         post_call(session, call, now=clock.now())
     session.commit()
+
+
+def to(session: Session, receiver: Receiver, key: str, *, text: str = "{}") -> Call:
+    """Return a call to a receiver, who asks for calls if nobody there does yet."""
+    there = [one for one in list_subscribers(session) if one.target == receiver.url]
+    subscriber = there[0] if there else subscribe(session, receiver.url, local=True)
+    return Call(key=key, url=receiver.url, subscriber_id=subscriber.id, text=text)
+
+
+def secret_of(session: Session) -> str:
+    (subscriber,) = list_subscribers(session)
+    assert subscriber.secret
+    session.rollback()
+    return subscriber.secret
 
 
 def only(session: Session) -> OutboxCall:
@@ -70,8 +86,11 @@ def test_a_call_is_made_once_and_signed(
     time, signature = heard.headers["Goalpost-Signature"].split(",")
     signed = f"{int(clock.now().timestamp())}.".encode() + heard.body
     assert time == f"t={int(clock.now().timestamp())}"
-    assert signature == f"v1={hmac.new(SECRET.encode(), signed, hashlib.sha256).hexdigest()}"
-    assert only(session).sent_at == clock.now()
+    key = secret_of(session).encode()
+    assert signature == f"v1={hmac.new(key, signed, hashlib.sha256).hexdigest()}"
+    sent = only(session)
+    assert (sent.sent_at, sent.tried_at, sent.answer) == (clock.now(), clock.now(), "200: ok")
+    assert sent.took_ms is not None
 
 
 def test_one_occasion_posts_one_call(
@@ -87,7 +106,7 @@ def test_one_occasion_posts_one_call(
 def test_what_is_rolled_back_is_never_told(
     session: Session, clock: MovableClock, receiver: Receiver, send: Send
 ) -> None:
-    call = Call(key="1", url=receiver.url, secret=SECRET, text="{}")
+    call = to(session, receiver, "1")
     assert post_call(session, call, now=clock.now())
     session.rollback()
     assert send() == 0
@@ -150,7 +169,7 @@ def test_a_sender_that_died_is_followed_by_another_with_the_same_name(
 ) -> None:
     post(session, clock, receiver)
 
-    def killed(url: str, body: bytes, headers: Mapping[str, str]) -> None:
+    def killed(url: str, body: bytes, headers: Mapping[str, str]) -> str:
         HERE.post(url, body, headers)
         raise KeyboardInterrupt
 
@@ -169,9 +188,9 @@ def test_two_senders_call_once(
     post(session, clock, receiver)
     took = []
 
-    def slow(url: str, body: bytes, headers: Mapping[str, str]) -> None:
+    def slow(url: str, body: bytes, headers: Mapping[str, str]) -> str:
         took.append(send())  # the other one, while this one is at it
-        HERE.post(url, body, headers)
+        return HERE.post(url, body, headers)
 
     assert send(slow) == 1
     assert took == [0]
@@ -188,8 +207,57 @@ def test_what_was_told_long_ago_keeps_its_key_alone(
     assert sending.forget_before(session, OutboxCall, later, limit=10) == 1
     session.commit()
     told, waiting = session.scalars(select(OutboxCall).order_by(OutboxCall.id)).all()
-    assert (told.key, told.recipient, told.text, told.secret) == ("1", "", "", "")
+    assert (told.key, told.recipient, told.text) == ("1", "", "")
     assert waiting.recipient == receiver.url
     session.rollback()
     post(session, clock, receiver, "1")
     assert send() == 1
+
+
+def signatures(receiver: Receiver) -> list[str]:
+    """Return what the last call was signed with."""
+    _, *parts = receiver.heard[-1].headers["Goalpost-Signature"].split(",")
+    return [part.removeprefix("v1=") for part in parts]
+
+
+def test_a_call_is_signed_with_the_secrets_of_when_it_is_sent(
+    session: Session, clock: MovableClock, receiver: Receiver, send: Send
+) -> None:
+    post(session, clock, receiver, "1", "2")
+    (subscriber,) = list_subscribers(session)
+    former = subscriber.secret or ""
+    day = timedelta(days=1)
+    rotate_secret(session, subscriber, overlap=day, actor=COMMAND_LINE, now=clock.now())
+    session.commit()
+    assert send() == 2
+    body = receiver.heard[-1].body
+    signed = f"{int(clock.now().timestamp())}.".encode() + body
+
+    def by(secret: str) -> str:
+        return hmac.new(secret.encode(), signed, hashlib.sha256).hexdigest()
+
+    assert signatures(receiver) == [by(secret_of(session)), by(former)]
+    clock.advance(day)
+    post(session, clock, receiver, "3")
+    assert send() == 1
+    assert len(signatures(receiver)) == 1
+
+
+def test_a_chat_gets_no_signature(
+    session: Session, clock: MovableClock, receiver: Receiver, send: Send
+) -> None:
+    subscribe(session, receiver.url, channel=Channel.CHAT, local=True)
+    post(session, clock, receiver)
+    assert send() == 1
+    assert "Goalpost-Signature" not in receiver.heard[0].headers
+
+
+def test_a_call_that_nobody_asks_for_any_more_is_not_made(
+    session: Session, clock: MovableClock, receiver: Receiver, send: Send
+) -> None:
+    post(session, clock, receiver)
+    session.execute(update(OutboxCall).values(subscriber_id=None))
+    session.commit()
+    assert send() == 0
+    assert receiver.heard == []
+    assert only(session).state == "failed"

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from core.calls import DELIVERY_HEADER, SIGNATURE_HEADER, headers_of
-from core.notices import TOPICS
+from core.subscribers import TOPICS
 
 PAPER = (Path(__file__).resolve().parents[2] / "docs" / "notices.md").read_text(encoding="utf-8")
 NOW = datetime(2021, 5, 12, 10, 11, 12, tzinfo=UTC)
@@ -25,7 +25,7 @@ def example() -> Any:
 
 
 def signed() -> str:
-    return headers_of("notice:goal:1:2", BODY, secret="gpsec_1", now=NOW)[SIGNATURE_HEADER]
+    return headers_of("notice:goal:1:2", BODY, secrets=["gpsec_1"], now=NOW)[SIGNATURE_HEADER]
 
 
 def test_the_example_takes_what_we_sign() -> None:
@@ -40,6 +40,13 @@ def test_the_example_refuses_what_is_changed_foreign_or_old(
     body: bytes, secret: str, later_seconds: int
 ) -> None:
     assert not example()(body, signed(), secret, NOW.timestamp() + later_seconds)
+
+
+def test_the_example_takes_either_secret_while_one_is_replaced() -> None:
+    both = headers_of("1", BODY, secrets=["gpsec_new", "gpsec_1"], now=NOW)[SIGNATURE_HEADER]
+    for secret in ("gpsec_new", "gpsec_1"):
+        assert example()(BODY, both, secret, NOW.timestamp())
+    assert not example()(BODY, both, "gpsec_2", NOW.timestamp())
 
 
 def test_the_topics_are_those_that_there_are() -> None:

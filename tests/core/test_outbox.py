@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from email.message import EmailMessage
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -56,8 +57,12 @@ def send(app: Flask, clock: MovableClock, server: Post) -> Callable[[], int]:
     return send
 
 
-def mail(key: str = "thanks:1", **changes: str) -> Mail:
-    values = {"recipient": "ann@example.org", "subject": "Thank you", "text": "You gave 20 $."}
+def mail(key: str = "thanks:1", **changes: Any) -> Mail:
+    values: dict[str, Any] = {
+        "recipient": "ann@example.org",
+        "subject": "Thank you",
+        "text": "You gave 20 $.",
+    }
     return Mail(key=key, **(values | changes))
 
 

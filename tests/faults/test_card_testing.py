@@ -21,7 +21,6 @@ from werkzeug.test import TestResponse
 from app import create_app
 from core.clock import MovableClock
 from core.db import db
-from core.notices import add_mail_subscriber
 from core.outbox import OutboxMail
 from core.settings import Settings
 from payments.models import Donation
@@ -29,6 +28,7 @@ from payments.webhook_routes import MOST_AT_WORK
 from tests.conftest import MakeCampaign, make_settings
 from tests.fake_gateway import FakeGateway
 from tests.payments.pages import open_form
+from tests.subscribers import subscribe
 
 # The whole attack belongs to `make test-long`; what it shows, a part of it shows too.
 attacks = pytest.mark.parametrize("attempts", [600, pytest.param(10_000, marks=pytest.mark.slow)])
@@ -123,7 +123,7 @@ def test_ten_thousand_attempts_make_at_most_a_hundred_sessions_and_one_alert_eac
     slugs = ["support-us", "second", "third"]
     for slug in slugs:
         make_campaign(slug=slug)
-    add_mail_subscriber(session, "admin@example.org", now=clock.now())
+    subscribe(session, "admin@example.org")
     session.commit()
     caplog.set_level(logging.WARNING, "goalpost.guard")
     statuses: list[int] = []
@@ -161,13 +161,12 @@ def test_ten_thousand_attempts_make_at_most_a_hundred_sessions_and_one_alert_eac
 
 def test_attack_is_stopped_at_the_same_place_on_every_database(
     attempt: Attempt,
-    clock: MovableClock,
     fake_gateway: FakeGateway,
     make_campaign: MakeCampaign,
     session: Session,
 ) -> None:
     make_campaign()
-    add_mail_subscriber(session, "admin@example.org", now=clock.now())
+    subscribe(session, "admin@example.org")
     session.commit()
 
     statuses = [attempt().status_code for _ in range(150)]

@@ -9,9 +9,8 @@ from click.testing import Result
 from flask import Flask
 from sqlalchemy.orm import Session
 
-from core.notices import add_webhook_subscriber
-from tests.conftest import START
 from tests.core.receiver import Receiver
+from tests.subscribers import subscribe
 
 Run = Callable[..., Result]
 
@@ -36,6 +35,6 @@ def receiver() -> Iterator[Receiver]:
 @pytest.fixture
 def subscriber(session: Session, receiver: Receiver) -> int:
     """Have all notices posted to the receiver; return the subscriber's number."""
-    added = add_webhook_subscriber(session, receiver.url, local=True, now=START)
+    added = subscribe(session, receiver.url, local=True)
     session.commit()
     return added.id

@@ -194,7 +194,7 @@ def test_calls_are_forgotten_as_mails_are(
     clock.advance(timedelta(days=31))
     jobs.run_job(app, "forget")
     (call,) = session.scalars(select(OutboxCall))
-    assert (call.text, call.recipient, call.secret, call.state) == ("", "", "", "sent")
+    assert (call.text, call.recipient, call.state) == ("", "", "sent")
 
 
 @only_sqlite

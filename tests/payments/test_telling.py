@@ -10,10 +10,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core.clock import MovableClock
-from core.notices import add_mail_subscriber
 from core.outbox import OutboxMail
-from tests.conftest import START, MakeCampaign
+from tests.conftest import MakeCampaign
 from tests.payments.conftest import Books
+from tests.subscribers import subscribe
 
 JUNE = datetime(2021, 6, 12, 12, tzinfo=UTC)
 
@@ -21,7 +21,7 @@ JUNE = datetime(2021, 6, 12, 12, tzinfo=UTC)
 @pytest.fixture(autouse=True)
 def _gift(make_campaign: MakeCampaign, session: Session, books: Books) -> None:
     make_campaign()
-    add_mail_subscriber(session, "ed@example.org", now=START)
+    subscribe(session, "ed@example.org")
     session.commit()
     checkout = books.donate(frequency="month", email="ann@example.org")
     books.gateway.subscribe(checkout)
