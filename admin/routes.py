@@ -6,6 +6,8 @@ from flask import Flask
 
 from admin import (
     account,
+    api_donations,
+    api_totals,
     campaign_edit,
     campaign_embed,
     campaign_list,
@@ -63,6 +65,7 @@ PAGES = (
     refunds,
     token_pages,
 )
+API = (api_totals, api_donations)
 
 
 def init_app(app: Flask, settings: Settings, *, faces: Faces, signs: ReadSigns) -> None:
@@ -74,7 +77,7 @@ def init_app(app: Flask, settings: Settings, *, faces: Faces, signs: ReadSigns) 
     security.init_app(app, settings)
     app.extensions[EXTENSION] = faces
     app.extensions[SIGNS] = signs
-    for module in PAGES:
+    for module in (*PAGES, *API):
         app.register_blueprint(module.bp)
     app.cli.add_command(commands.users)
     forget_too(app, lambda session, now: throttle.forget_old(session, now=now))

@@ -51,6 +51,13 @@ def hold_back(session: Session, account: str, network: str, *, now: datetime) ->
         raise TooManyTries("Somebody tries to get in here. Please wait an hour.")
 
 
+def hold_back_network(session: Session, network: str, *, now: datetime) -> None:
+    """Raise TooManyTries where one network guesses, whatever it guesses."""
+    failed, recent = SignInAttempt.succeeded.is_(False), SignInAttempt.at > now - WINDOW
+    if _count(session, failed, recent, SignInAttempt.network == network) >= MOST_OF_NETWORK:
+        raise TooManyTries("That were too many tries. Please wait a quarter of an hour.")
+
+
 def count_try(
     session: Session, account: str, network: str, *, succeeded: bool, now: datetime
 ) -> None:

@@ -135,17 +135,14 @@ def find_token(session: Session, text: str, *, now: datetime) -> ApiToken | None
     return token if token.is_live(now) else None
 
 
-def note_use(session: Session, token: ApiToken, *, now: datetime) -> bool:
-    """Write down that a token is used, once a minute; tell whether it was. The caller commits."""
-    if not needs_note(token, now=now):
-        return False
+def note_use(session: Session, token_id: int, *, now: datetime) -> None:
+    """Write down that a token is used; the caller commits."""
     session.execute(
         update(ApiToken)
-        .where(ApiToken.id == token.id, or_(ApiToken.used_at.is_(None), ApiToken.used_at < now))
+        .where(ApiToken.id == token_id, or_(ApiToken.used_at.is_(None), ApiToken.used_at < now))
         .values(used_at=now)
         .execution_options(synchronize_session=False)
     )
-    return True
 
 
 def needs_note(token: ApiToken, *, now: datetime) -> bool:

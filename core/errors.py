@@ -50,6 +50,12 @@ class Conflict(DomainError):
     code = "conflict"
 
 
+class Unauthenticated(DomainError):
+    """Nobody knows who asks."""
+
+    code = "unauthenticated"
+
+
 class Forbidden(DomainError):
     """Whoever asks may not do this; asking again does not help."""
 

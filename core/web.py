@@ -14,7 +14,16 @@ from markupsafe import Markup
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
 from werkzeug.exceptions import HTTPException
 
-from core.errors import Conflict, DomainError, Forbidden, Invalid, NotFound, TooMany, Unavailable
+from core.errors import (
+    Conflict,
+    DomainError,
+    Forbidden,
+    Invalid,
+    NotFound,
+    TooMany,
+    Unauthenticated,
+    Unavailable,
+)
 from core.settings import Settings
 from core.words import (
     N_,
@@ -30,6 +39,7 @@ EXTENSION = "goalpost.settings"
 
 _STATUS: tuple[tuple[type[DomainError], HTTPStatus], ...] = (
     (NotFound, HTTPStatus.NOT_FOUND),
+    (Unauthenticated, HTTPStatus.UNAUTHORIZED),
     (Forbidden, HTTPStatus.FORBIDDEN),
     (TooMany, HTTPStatus.TOO_MANY_REQUESTS),
     (Unavailable, HTTPStatus.SERVICE_UNAVAILABLE),
@@ -157,7 +167,7 @@ def status_of(error: DomainError) -> HTTPStatus:
 def answer_error(error: DomainError) -> tuple[Response, int]:
     """Answer with what `error` says, in the reader's language: as a page, or as JSON."""
     words = words_of(reader_locale(SOURCE_LANGUAGE))
-    return _answer(status_of(error), error.code, error.told(words), error.hint)
+    return _answer(status_of(error), error.code, error.told(words), error.hint, field=error.field)
 
 
 def static_headers(headers: Headers, _path: str, _url: str) -> None:
@@ -202,7 +212,9 @@ def _database_error(error: DBAPIError) -> tuple[Response, int]:
     )
 
 
-def _answer(status: HTTPStatus, code: str, message: str, hint: str) -> tuple[Response, int]:
+def _answer(
+    status: HTTPStatus, code: str, message: str, hint: str, *, field: str | None = None
+) -> tuple[Response, int]:
     """Answer in the reader's language; a message that is told already stays as it is."""
     locale = reader_locale(SOURCE_LANGUAGE)
     words = words_of(locale)
@@ -211,7 +223,8 @@ def _answer(status: HTTPStatus, code: str, message: str, hint: str) -> tuple[Res
     hint = words.gettext(hint) if hint else ""  # gettext's answer to nothing is the file's head
     answer: Any
     if _wants_json():
-        answer = jsonify(error={"code": code, "message": message, "hint": hint})
+        told = {"code": code, "message": message, "hint": hint}
+        answer = jsonify(error=told if field is None else {**told, "field": field})
         answer.headers["Access-Control-Allow-Origin"] = "*"
     else:
         page = render_page(

@@ -203,38 +203,77 @@ def record_offline_gift(
     Each call is a gift of its own, unless the same form was sent before with the same choices: then
     it is the gift that it was.
     """
+    campaign = _takes_offline(session, slug, gift, now=now)
+    form_key = None if gift.form_token is None else _offline_key(campaign, gift)
+    values = {**_offline_values(campaign, gift, now=now), "form_key": form_key}
+    if not insert_if_absent(session, Donation, values, unique=("form_key",)):
+        return session.scalars(select(Donation).where(Donation.form_key == form_key)).one()
+    return _count_offline(session, campaign, values["id"], now=now)
+
+
+def record_offline_once(
+    session: Session, slug: str, gift: OfflineGift, *, form_key: str, now: datetime
+) -> tuple[Donation, bool]:
+    """Write an offline gift into the books, once a `form_key`; tell whether it is new.
+
+    However often it is sent, and by however many at once. Raises Conflict where the key stands for
+    another gift. One that was paid `now` is the same at any later time.
+    """
+    campaign = _takes_offline(session, slug, gift, now=now)
+    values = {**_offline_values(campaign, gift, now=now), "form_key": form_key}
+    if insert_if_absent(session, Donation, values, unique=("form_key",)):
+        return _count_offline(session, campaign, values["id"], now=now), True
+    found = session.scalars(select(Donation).where(Donation.form_key == form_key)).one()
+    is_same = (found.campaign_id, found.amount_minor, found.note) == (
+        campaign.id,
+        gift.amount_minor,
+        gift.note,
+    )
+    if not is_same or gift.paid_at not in {now, found.paid_at}:
+        raise Conflict("This key was used for another gift. Each gift has a key of its own.")
+    return found, False
+
+
+def _takes_offline(session: Session, slug: str, gift: OfflineGift, *, now: datetime) -> Campaign:
     campaign = find_campaign(session, slug, drafts=True)
     if not 0 < gift.amount_minor <= MOST_MINOR:
         raise Invalid("The amount must be more than zero.", field="amount")
     if gift.paid_at > now:
         raise Invalid("A gift can't be recorded before its day.", field="on")
+    return campaign
+
+
+def _offline_values(campaign: Campaign, gift: OfflineGift, *, now: datetime) -> dict[str, Any]:
     donation_id = new_donation_id()
-    values = {
+    return {
         "id": donation_id,
         "campaign_id": campaign.id,
         "state": DonationState.PAID,
         "reference": f"offline:{donation_id}",
         "amount_minor": gift.amount_minor,
         "currency": campaign.currency,
-        "form_key": None if gift.form_token is None else _offline_key(campaign, gift),
+        "frequency": "once",
         "created_at": now,
         "paid_at": gift.paid_at,
         "note": gift.note,
         "anonymous": True,
     }
-    if not insert_if_absent(session, Donation, values, unique=("form_key",)):
-        return session.scalars(
-            select(Donation).where(Donation.form_key == values["form_key"])
-        ).one()
+
+
+def _count_offline(
+    session: Session, campaign: Campaign, donation_id: str, *, now: datetime
+) -> Donation:
     donation = session.get_one(Donation, donation_id)
+    if donation.reference is None or donation.paid_at is None:
+        raise AssertionError  # it has just been written with both
     state_gift(
         session,
         campaign,
         Gift(
-            reference=f"offline:{donation_id}",
+            reference=donation.reference,
             kind=ReferenceKind.OFFLINE,
-            effect_minor=gift.amount_minor,
-            paid_at=gift.paid_at,
+            effect_minor=donation.amount_minor,
+            paid_at=donation.paid_at,
         ),
         cause="donations record",
         now=now,

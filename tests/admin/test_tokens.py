@@ -23,6 +23,7 @@ from admin.tokens import (
     find_token,
     issue_token,
     list_tokens,
+    needs_note,
     note_use,
     revoke_token,
 )
@@ -135,13 +136,14 @@ def test_text_that_is_no_token_is_none(session: Session) -> None:
     assert find_token(session, other, now=START) is None
 
 
-def test_use_is_written_down_once_a_minute(session: Session) -> None:
+def test_use_is_to_be_written_down_once_a_minute(session: Session) -> None:
     token, _ = issue(session)
-    assert note_use(session, token, now=START)
+    assert needs_note(token, now=START)
+    note_use(session, token.id, now=START)
     session.expire_all()
     assert token.used_at == START
-    assert not note_use(session, token, now=START + timedelta(seconds=59))
-    assert note_use(session, token, now=START + timedelta(seconds=60))
+    assert not needs_note(token, now=START + timedelta(seconds=59))
+    assert needs_note(token, now=START + timedelta(seconds=60))
 
 
 def test_those_that_work_come_first_and_there_is_an_end_to_them(session: Session) -> None:
