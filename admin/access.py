@@ -25,7 +25,7 @@ from admin.models import User
 from admin.roles import Permission, grants
 from core.auditlog import Actor
 from core.db import read_session
-from core.errors import Forbidden
+from core.errors import Forbidden, NotFound
 from core.web import answer_error, settings
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -117,6 +117,8 @@ def _guard() -> ResponseReturnValue | None:
         return _to_sign_in()
     if not may(need.permission):
         raise WrongRole("Your role does not allow this.")
+    if any("\0" in str(value) for value in (request.view_args or {}).values()):
+        raise NotFound("There is nothing at this address.")  # no name holds it; PostgreSQL fails
     if _wants_second_factor(need):
         return redirect(url_for("admin_account.account"), code=303)
     if need.fresh and not check_and_update_authn_fresh(FRESH, timedelta(0)):

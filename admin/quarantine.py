@@ -34,6 +34,7 @@ from payments.releasing import release_held
 PAYMENTS_A_PAGE = 50
 # So many are asked for while one waits; the scheduler asks for the rest within seconds.
 MOST_ASKED_AT_ONCE = 3
+MOST_TOLD = 5
 STATES = {
     QuarantineState.HELD: "Held",
     QuarantineState.RELEASED: "Released",
@@ -148,7 +149,8 @@ def refuse(reference: str) -> ResponseReturnValue:
 @needs(Permission.REFUND, fresh=True)
 def look_at_refunds() -> ResponseReturnValue:
     """Say in words what giving these back would do."""
-    views = _chosen(request.args.getlist("payment"))
+    references = _ticked(request.args.getlist("payment"))
+    views = [read_held(db.session, reference) for reference in references]
     if not views:
         say("Tick what is to go back first.", kind="problem")
         return redirect("/admin/quarantine", code=303)
@@ -171,7 +173,7 @@ def give_back() -> ResponseReturnValue:
     gateway = current_gateway()
     if gateway is None:
         raise PaymentsNotSetUp("There is no Stripe key: Stripe can't be asked.")
-    references = request.form.getlist("payment")[:PAYMENTS_A_PAGE]
+    references = _ticked(request.form.getlist("payment"))
     actor = current_actor()
     db.session.rollback()  # each is a transaction of its own
     told = list(
@@ -179,9 +181,12 @@ def give_back() -> ResponseReturnValue:
             open_session, references, requested_by=actor, reason=reason or None, now=now
         )
     )
-    for one in told:
-        if one.problem is not None:
-            say(f"{one.subject[:80]}: {one.problem}", kind="problem")
+    problems = [f"{one.subject[:80]}: {one.problem}" for one in told if one.problem is not None]
+    # What is said on the next page is kept in a cookie: there is no room for all of many.
+    for problem in problems[:MOST_TOLD]:
+        say(problem, kind="problem")
+    if len(problems) > MOST_TOLD:
+        say(f"{len(problems) - MOST_TOLD} more could not be given back.", kind="problem")
     request_ids = [one.request_id for one in told if one.request_id is not None]
     for request_id in islice(request_ids, MOST_ASKED_AT_ONCE):
         asked = ask_for_refund(
@@ -198,9 +203,9 @@ def give_back() -> ResponseReturnValue:
     return redirect("/admin/quarantine", code=303)
 
 
-def _chosen(references: Sequence[str]) -> list[HeldView]:
-    wanted = dict.fromkeys(references)
-    return [read_held(db.session, reference) for reference in islice(wanted, PAYMENTS_A_PAGE)]
+def _ticked(references: Sequence[str]) -> list[str]:
+    """Return what was ticked, each once and no more than a page holds."""
+    return list(islice(dict.fromkeys(one.replace("\0", "") for one in references), PAYMENTS_A_PAGE))
 
 
 def _sums(views: Sequence[HeldView]) -> list[str]:

@@ -19,6 +19,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from hypothesis import settings as hypothesis_settings
+from playwright.sync_api import expect
 from sqlalchemy.orm import Session
 
 import admin.security
@@ -39,6 +40,8 @@ from tests.fake_gateway import FakeGateway
 # A test never asserts a time: not each example either.
 hypothesis_settings.register_profile("goalpost", deadline=None)
 hypothesis_settings.load_profile("goalpost")
+# Nor how long a browser takes, on a machine that does much else.
+expect.set_options(timeout=30_000)
 
 START = datetime(2021, 5, 12, 10, 11, 12, tzinfo=UTC)
 

@@ -18,7 +18,7 @@ from tests.conftest import MakeCampaign
 only_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 # What stands for the blanks of addresses: nothing that is there, so that whoever may look finds
 # nothing (404) and whoever may not is refused before (403).
-SAMPLES = {"default": "nothing-here", "int": 999_999}
+SAMPLE_NUMBER = 999_999
 
 
 def rules(app: Flask) -> Iterator[tuple[str, Rule]]:
@@ -29,9 +29,9 @@ def rules(app: Flask) -> Iterator[tuple[str, Rule]]:
                 yield method, rule
 
 
-def address(app: Flask, rule: Rule) -> str:
+def address(app: Flask, rule: Rule, text: str = "nothing-here") -> str:
     blanks = re.findall(r"<(?:(\w+):)?(\w+)>", rule.rule)
-    values = {name: SAMPLES["int" if kind == "int" else "default"] for kind, name in blanks}
+    values = {name: SAMPLE_NUMBER if kind == "int" else text for kind, name in blanks}
     return str(app.url_map.bind("localhost").build(rule.endpoint, values))
 
 
@@ -77,6 +77,18 @@ def test_each_role_gets_where_it_may_and_nowhere_else(
             assert "/admin/sign-in" not in response.headers.get("Location", ""), where
         else:
             assert response.status_code == 403, where
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_name_that_postgresql_can_not_hold_is_not_found(app: Flask, sign_in: SignIn) -> None:
+    app.config["WTF_CSRF_ENABLED"] = False
+    client = sign_in(Role.OWNER)
+    for method, rule in rules(app):
+        where = address(app, rule, "a\0b")
+        if "%00" in where and not is_foreign(rule) and not is_public(rule):
+            response = client.open(where, method=method)
+
+            assert response.status_code == 404, f"{method} {rule.rule}: {response.status}"
 
 
 @only_sqlite
