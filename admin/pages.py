@@ -35,6 +35,7 @@ PLACES = (
     Place("payouts", "Payouts", "/admin/payouts", Permission.EXPORT),
     Place("exports", "Exports", "/admin/exports", Permission.EXPORT),
     Place("log", "Log", "/admin/log", Permission.SEE_AUDIT_LOG),
+    Place("notices", "Notices", "/admin/notices", Permission.MANAGE_NOTICES),
     Place("tokens", "Tokens", "/admin/tokens", Permission.MANAGE_TOKENS),
     Place("users", "Users", "/admin/users", Permission.MANAGE_USERS),
 )

@@ -24,6 +24,7 @@ from admin import (
     home,
     log,
     months,
+    notices,
     payouts,
     quarantine,
     refund_page,
@@ -38,9 +39,11 @@ from admin.faces import EXTENSION, Faces
 from admin.signs import EXTENSION as SIGNS
 from admin.signs import ReadSigns
 from core.settings import Settings
+from core.subscribers import forget_former_secrets
 from core.upkeep import forget_too
 
 PAGES = (
+    notices,
     home,
     account,
     user_pages,
@@ -80,4 +83,5 @@ def init_app(app: Flask, settings: Settings, *, faces: Faces, signs: ReadSigns) 
     for module in (*PAGES, *API):
         app.register_blueprint(module.bp)
     app.cli.add_command(commands.users)
+    forget_too(app, forget_former_secrets)
     forget_too(app, lambda session, now: throttle.forget_old(session, now=now))
