@@ -54,6 +54,7 @@ def months(slug: str) -> str:
                     as_closed_minor=None if month.closed is None else month.closed.raised_minor,
                     is_running=month.is_running,
                     behind={"campaign": found.slug, "month": month.key},
+                    donations=f"/admin/donations?campaign={found.slug}&period={month.key}",
                 )
                 for month in of_year
             ],

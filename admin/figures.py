@@ -24,7 +24,8 @@ class Subject:
     """A period, a campaign, or several of them together: what a row of the table tells of.
 
     `donors` and `as_closed_minor` are None where nobody can say them: donors of two periods may
-    be the same people. `behind` is what finds its entries, by the names of their page's query.
+    be the same people. `behind` is what finds its entries, by the names of their page's query;
+    `donations` is the page of its gifts.
     """
 
     name: str
@@ -34,17 +35,19 @@ class Subject:
     as_closed_minor: int | None = None
     is_running: bool = False
     behind: Mapping[str, str] = field(default_factory=dict)
+    donations: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column: what it shows of a row, and which of the row's entries make it up."""
+    """A column: what it shows of a row, and which of the row's entries, or gifts, make it up."""
 
     group: str
     label: str
     value: Callable[[Subject], int | None]
     is_money: bool = True
     behind: Mapping[str, str] | None = None
+    of_gifts: bool = False
 
 
 # Fees are shown as what they take; None where none is known, which is not to say that it is zero.
@@ -85,8 +88,8 @@ COLUMNS = (
     ),
     Column("With fees", "Stripe’s fees", _fees),
     Column("With fees", "Net", lambda row: row.totals.net_minor),
-    Column("Gifts", "Gifts", lambda row: row.totals.figures.gifts, is_money=False),
-    Column("Gifts", "Donors", lambda row: row.donors, is_money=False),
+    Column("Gifts", "Gifts", lambda row: row.totals.figures.gifts, is_money=False, of_gifts=True),
+    Column("Gifts", "Donors", lambda row: row.donors, is_money=False, of_gifts=True),
     Column("Gifts", "Average", lambda row: row.totals.figures.average_minor),
 )
 
@@ -181,4 +184,6 @@ def _cell(row: Subject, column: Column) -> Cell:
     href = None
     if value and column.behind is not None and row.behind:
         href = f"{ENTRIES}?{urlencode({**row.behind, **column.behind})}"
+    elif value and column.of_gifts:
+        href = row.donations
     return Cell(column.label, write(value, locale=LOCALE), href, is_nil=not value)

@@ -108,6 +108,9 @@ def test_each_number_leads_to_entries_that_make_it(
         found = viewer.get(behind(page, "May 2021", label))
         assert found.status_code == 200
         assert f"<b>{told(figures)[label]} USD</b>" in found.text, label
+    gifts = viewer.get(behind(page, "May 2021", "Gifts"))
+    assert gifts.status_code == 200
+    assert "2021-05" in gifts.text
     year = viewer.get(behind(page, "2021 together", "Raised")).text
     assert amount(Entries(session, campaign).figures().raised_minor) in year
 
