@@ -1,7 +1,6 @@
 """How the admin's JSON API writes campaigns, totals, donations and entries.
 
-Money is integers of minor units beside their currency, times are UTC. `openapi.json` beside this
-file describes the same, and tests hold the one to the other.
+Money is integers of minor units beside their currency, times are UTC; docs/api.md says the same.
 """
 
 from __future__ import annotations
