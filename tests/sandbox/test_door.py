@@ -63,7 +63,7 @@ def test_there_is_one_account(sandbox: SandboxProcess) -> None:
     assert refused(sandbox, URL, {"Stripe-Account": "acct_1"})[0] == 403
 
 
-@pytest.mark.parametrize("path", ["/v1/payouts/po_1", "/v1/nothing", "/v2/core/events"])
+@pytest.mark.parametrize("path", ["/v1/topups/tu_1", "/v1/nothing", "/v2/core/events"])
 def test_unknown_address_is_a_404_of_stripes_shape(sandbox: SandboxProcess, path: str) -> None:
     status, error = refused(sandbox, path, {})
     assert status == 404
