@@ -32,7 +32,7 @@ from core.settings import Settings
 from payments.donating import OfflineGift, record_offline_gift
 from payments.models import Donation
 from tests import folders, postgres
-from tests.compiled import COMPILED
+from tests.compiled import COMPILED, keep_what_is_alike
 from tests.databases import KINDS, PostgresTemplate, SqliteTemplate
 from tests.fake_events import WEBHOOK_SECRET
 from tests.fake_gateway import FakeGateway
@@ -54,6 +54,8 @@ Settings.model_config["env_file"] = None
 # sign people in don't pay it each time.
 REAL_HASHING = dict(admin.security.HASHING)
 admin.security.HASHING.update(argon2__memory_cost=8, argon2__time_cost=1)
+
+keep_what_is_alike()
 
 _run_key = pytest.StashKey[Path]()
 
