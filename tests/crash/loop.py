@@ -1,6 +1,6 @@
 """The crash loop: donors give, money comes and goes, and everything of ours is killed meanwhile.
 
-A round starts a web process and two schedulers, each with a fuse that may kill it at a named
+A round starts web processes and two schedulers, each with a fuse that may kill it at a named
 point, lets donors, Stripe and banks act, and kills whatever is left. With all of them dead the
 oracle looks at the books. Every few rounds Stripe delivers again what was not taken, we
 reconcile, and the amounts must be equal.
@@ -11,10 +11,13 @@ from __future__ import annotations
 import random
 import signal
 import socket
+import threading
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 from core.settings import Settings
 from tests.crash.books import SLUG, check_after_crash, check_after_reconciliation, read_books
@@ -29,6 +32,7 @@ RECONCILED_EVERY = 12
 SETTLE_SECONDS = 60.0
 A_MONTH_SECONDS = 31 * 86_400
 LEASE_SECONDS = 150
+Taken = TypeVar("Taken")
 
 
 @dataclass
@@ -51,7 +55,10 @@ class Tally:
 
 @dataclass
 class CrashLoop:
-    """One site, killed again and again. `bug` is set into every worker (see `seeded`)."""
+    """One site, killed again and again. `bug` is set into every worker (see `seeded`).
+
+    `webs` processes listen on one port, which the kernel deals out; `crowd` people act at once.
+    """
 
     zygote: Zygote
     sandbox: SandboxProcess
@@ -61,10 +68,13 @@ class CrashLoop:
     seed: int
     server: KillableServer | None = None
     bug: str | None = None
+    webs: int = 1
+    crowd: int = 1
     tally: Tally = field(default_factory=Tally)
 
     def __post_init__(self) -> None:
         self._chance = random.Random(self.seed)  # noqa: S311 - no secret
+        self._lock = threading.Lock()
         self._log = TruthLog(self.folder / "truth.jsonl")
         self._donors: list[Donor] = []  # who still wait for an answer
         self._to_pay: list[str] = []
@@ -86,24 +96,28 @@ class CrashLoop:
 
     def _round(self) -> None:
         self.tally.rounds += 1
-        web = self._spawn("web", OF_THE_WEB, port=self.port)
+        webs = [
+            self._spawn("web", OF_THE_WEB, port=self.port, served=str(self.folder / "served"))
+            for _ in range(self.webs)
+        ]
         schedulers = [
             self._spawn("scheduler", OF_THE_SCHEDULER, seed=self._chance.random()) for _ in range(2)
         ]
-        workers = (web, *schedulers)
+        workers = (*webs, *schedulers)
         try:
-            self._wait_for(web)
+            self._wait_for(*webs)
             self.sandbox.hurry()
-            actions = [
+            actions = self.crowd * [
                 *(self._give, self._give, self._pay, self._pay),
                 *(self._refund, self._dispute, self._end_a_dispute),
             ]
             self._chance.shuffle(actions)
-            server_dies_at = self._chance.randrange(30) if self.server else -1
-            for number, act in enumerate(actions):
-                if number == server_dies_at:
-                    self._kill_server()
-                act()
+            server_dies_at = self._chance.randrange(30 * self.crowd) if self.server else -1
+            if server_dies_at in range(len(actions)):
+                actions.insert(server_dies_at, self._kill_server)
+            with ThreadPoolExecutor(self.crowd) as pool:
+                for done in [pool.submit(act) for act in actions]:
+                    done.result()
             time.sleep(self._chance.random() * 0.2)
             self._count_fuses(workers)
         finally:
@@ -127,9 +141,9 @@ class CrashLoop:
         assert dead <= len(new), (self.folder / "workers.log").read_text()[-4_000:]
         self.tally.kills.update(new)
 
-    def _wait_for(self, web: int) -> None:
-        """Wait until the web process listens, or is dead."""
-        while is_alive(web):
+    def _wait_for(self, *webs: int) -> None:
+        """Wait until a web process listens, or all are dead."""
+        while any(is_alive(web) for web in webs):
             try:
                 socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
             except OSError:
@@ -141,33 +155,34 @@ class CrashLoop:
 
     def _give(self) -> None:
         """Fill in a form, or send again one that got no answer."""
-        if not self._donors or self._chance.random() < 0.5:
-            whole = self._chance.randint(1, 50)
-            cents = self._chance.randint(0, 99)
-            fields = {
-                "amount": f"{whole}.{cents:02}",
-                "frequency": "once",
-                "email": self._chance.choice(["", "ann@example.org", "bob@example.org"]),
-            }
-            self._donors.append(Donor(f"http://127.0.0.1:{self.port}/c/{SLUG}", fields))
-        donor = self._chance.choice(self._donors)
+        waiting = self._take(self._donors) if self._chance.random() < 0.5 else None
+        donor = waiting or self._new_donor()
         if not donor.give():
+            self._donors.append(donor)
             return
-        self._donors.remove(donor)
-        self.tally.done["donations"] += 1
-        self._log.write("promised", session=donor.session_id, fields=donor.fields)
+        self._note("donations", "promised", session=donor.session_id, fields=donor.fields)
         if donor.session_id is not None:
-            self._to_pay.append(donor.session_id)
             self._promised.add(donor.session_id)
+            self._to_pay.append(donor.session_id)
+
+    def _new_donor(self) -> Donor:
+        whole = self._chance.randint(1, 50)
+        cents = self._chance.randint(0, 99)
+        fields = {
+            "amount": f"{whole}.{cents:02}",
+            "frequency": "once",
+            "email": self._chance.choice(["", "ann@example.org", "bob@example.org"]),
+        }
+        return Donor(f"http://127.0.0.1:{self.port}/c/{SLUG}", fields)
 
     def _pay(self) -> None:
-        if not self._to_pay:
+        session_id = self._take(self._to_pay)
+        if session_id is None:
             return
-        session_id = self._to_pay.pop(self._chance.randrange(len(self._to_pay)))
         result = self.sandbox.pay(session_id)
-        self._log.write("paid", session=session_id, result=result)
-        self.tally.done[f"sessions {result['outcome']}"] += 1
-        if result["outcome"] == "paid":
+        outcome = result["outcome"]
+        self._note(f"sessions {outcome}", "paid", session=session_id, result=result)
+        if outcome == "paid":
             self._paid.append(result)
             if self._chance.random() < 0.5:
                 come_back(result["success_url"])
@@ -180,8 +195,7 @@ class CrashLoop:
             refund = self.sandbox.refund(payment_id, self._chance.choice([None, 10, 50]))
         except SandboxError:
             return  # it was given back before, or is disputed
-        self._log.write("refunded", payment=payment_id, refund=refund["id"])
-        self.tally.done["refunds"] += 1
+        self._note("refunds", "refunded", payment=payment_id, refund=refund["id"])
 
     def _dispute(self) -> None:
         payment_id = self._a_payment()
@@ -192,26 +206,35 @@ class CrashLoop:
             dispute = self.sandbox.dispute(payment_id, kind=kind)
         except SandboxError:
             return  # it is disputed already
-        self._log.write("disputed", payment=payment_id, dispute=dispute["id"], kind=kind)
-        self.tally.done["disputes"] += 1
+        self._note("disputes", "disputed", payment=payment_id, dispute=dispute["id"], kind=kind)
         self._disputes.append(dispute["id"])
 
     def _end_a_dispute(self) -> None:
-        if not self._disputes:
+        dispute_id = self._take(self._disputes)
+        if dispute_id is None:
             return
-        dispute_id = self._disputes.pop(self._chance.randrange(len(self._disputes)))
         outcome = self._chance.choice(["win", "lose"])
         try:
             self.sandbox.resolve(dispute_id, outcome)
         except SandboxError:
             return  # an inquiry has another end
-        self._log.write("resolved", dispute=dispute_id, outcome=outcome)
-        self.tally.done["disputes ended"] += 1
+        self._note("disputes ended", "resolved", dispute=dispute_id, outcome=outcome)
 
     def _a_payment(self) -> str | None:
         if not self._paid:
             return None
         return str(self._chance.choice(self._paid)["payment_intent"])
+
+    def _take(self, those: list[Taken]) -> Taken | None:
+        """Take one of them away by chance; nobody else gets it."""
+        with self._lock:
+            return those.pop(self._chance.randrange(len(those))) if those else None
+
+    def _note(self, what: str, told: str, **facts: object) -> None:
+        """Count what was done, and have it on the disk."""
+        with self._lock:
+            self.tally.done[what] += 1
+            self._log.write(told, **facts)
 
     def _kill_server(self) -> None:
         assert self.server is not None
@@ -253,6 +276,10 @@ class CrashLoop:
         while any(d["state"] in {"waiting", "sending"} for d in self.sandbox.deliveries()):
             assert time.monotonic() < until, "deliveries are not taken"
             time.sleep(0.05)
+
+    def read_served(self) -> Counter[str]:
+        """Return how many requests each web process was given, by its id."""
+        return Counter((self.folder / "served").read_text().split())
 
     def close(self) -> None:
         self._log.close()

@@ -1,11 +1,15 @@
-"""What the workers of the crash loop do: serve the site, be one of two schedulers, or clean up."""
+"""What the workers of the crash loop do: serve the site, be a scheduler, or clean up."""
 
 from __future__ import annotations
 
+import os
 import random
+import socket
 import time
 from collections.abc import Callable, Mapping
 from datetime import timedelta
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from flask import Flask
@@ -21,8 +25,21 @@ MOST_TRIES = 8
 
 
 def serve(app: Flask, order: Mapping[str, Any]) -> None:
-    """Serve the site until killed, each request in a thread of its own."""
-    make_server("127.0.0.1", order["port"], app, threaded=True).serve_forever()
+    """Serve the site until killed, each request in a thread of its own.
+
+    Others may listen on the same port: the kernel deals out who connects.
+    """
+    told = partial(_tell_served, app, Path(order["served"])) if "served" in order else app
+    with socket.create_server(("127.0.0.1", order["port"]), reuse_port=True) as door:
+        make_server(
+            "127.0.0.1", order["port"], told, threaded=True, fd=door.fileno()
+        ).serve_forever()
+
+
+def _tell_served(app: Flask, file: Path, environ: Any, start_response: Any) -> Any:
+    with file.open("a") as served:
+        served.write(f"{os.getpid()}\n")
+    return app(environ, start_response)
 
 
 def schedule(app: Flask, order: Mapping[str, Any]) -> None:

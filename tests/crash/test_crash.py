@@ -27,6 +27,8 @@ from tests.sandbox_process import API_KEY, running_sandbox
 
 OpenLoop = Callable[..., AbstractContextManager[CrashLoop]]
 KILLS = 100  # on each database
+# A grown site: as many people at once, and processes that the kernel deals them out to.
+WEBS, CROWD, KILLS_OF_MANY = 4, 6, 40
 # In the long run a site is left for a new one after so many: what has passed is not looked at
 # for ever.
 KILLS_A_SITE = 250
@@ -37,7 +39,7 @@ SEED = os.environ.get("GOALPOST_CRASH_SEED")
 @pytest.fixture(params=KINDS)
 def open_loop(request: pytest.FixtureRequest, tmp_path: Path) -> OpenLoop:
     @contextmanager
-    def open_it(bug: str | None = None) -> Iterator[CrashLoop]:
+    def open_it(bug: str | None = None, *, webs: int = 1, crowd: int = 1) -> Iterator[CrashLoop]:
         seed = int(SEED) if SEED else random.SystemRandom().randrange(10**9)
         print(f"seed {seed}: GOALPOST_CRASH_SEED={seed} runs the same again")  # noqa: T201 - for whoever reads the failure
         folder = Path(tempfile.mkdtemp(dir=tmp_path))
@@ -69,7 +71,9 @@ def open_loop(request: pytest.FixtureRequest, tmp_path: Path) -> OpenLoop:
             plain = {"secret_key": "test", "ratelimit_enabled": False, "log_level": "ERROR"}
             secret = {"stripe_webhook_secret": sandbox.webhook_secret}
             zygote = stack.enter_context(running_zygote(folder, told | plain | secret))
-            loop = CrashLoop(zygote, sandbox, settings, folder, port, seed, server, bug)
+            loop = CrashLoop(
+                zygote, sandbox, settings, folder, port, seed, server, bug, webs, crowd
+            )
             stack.callback(loop.close)
             stack.callback(lambda: print(loop.tally))  # noqa: T201 - what the run did
             yield loop
@@ -83,6 +87,18 @@ def test_nothing_is_lost_and_nothing_is_invented(
     with open_loop() as loop:
         loop.run(KILLS)
         record_property("told", str(loop.tally))
+
+
+@pytest.mark.parametrize("open_loop", ["postgresql"], indirect=True)
+def test_four_web_processes_and_two_schedulers_keep_one_set_of_books(
+    open_loop: OpenLoop, record_property: Callable[[str, object], None]
+) -> None:
+    with open_loop(webs=WEBS, crowd=CROWD) as loop:
+        loop.run(KILLS_OF_MANY)
+        record_property("told", str(loop.tally))
+        served = loop.read_served()
+    # Some die at their first request, and no round is of one process.
+    assert len(served) > loop.tally.rounds * WEBS / 2, served
 
 
 @pytest.mark.slow
