@@ -11,7 +11,7 @@ PYTHON ?= $(shell for name in python3.11 python3.12 python3.13 python3; do \
 	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name && break; done)
 WORKERS ?= auto
 
-.PHONY: help run test test-long bench lint types contracts lock picture clean setup browser
+.PHONY: help run test test-long bench lint types contracts lock picture clean setup browser programs
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z-]+):.*## /\1\t/' \
@@ -29,7 +29,7 @@ test-long: setup ## Run the long tests too
 bench: .venv/.installed-dev ## Measure the speed (BENCH=--quick for a short look); writes docs/performance.md
 	$(BIN)/python -m bench $(BENCH)
 
-setup: .venv/.installed-dev browser
+setup: .venv/.installed-dev browser programs
 
 lint: .venv/.installed-dev ## Check style and formatting
 	$(BIN)/ruff check .
@@ -58,6 +58,9 @@ clean: ## Remove what was made here, except instance/ and .env
 
 browser: .venv/.installed-dev
 	@.ci/browser
+
+programs:
+	@.ci/program redis-server redis-server
 
 .venv/bin/python:
 	@test -n "$(PYTHON)" || { echo 'Goalpost needs Python 3.11 or newer. Install it, or name it: make run PYTHON=/path/to/python3'; exit 1; }

@@ -49,8 +49,6 @@ def create_app(
         SESSION_COOKIE_SECURE=settings.https,
         SESSION_COOKIE_SAMESITE="Lax",
         WTF_CSRF_TIME_LIMIT=None,  # a token lives as long as its session: pages stay open
-        RATELIMIT_ENABLED=settings.ratelimit_enabled,
-        RATELIMIT_STORAGE_URI=settings.ratelimit_storage_uri,
     )
     app.extensions[web.EXTENSION] = settings
     app.extensions[clocks.EXTENSION] = clock or clocks.clock_of(settings.clock_file)

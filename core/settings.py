@@ -93,7 +93,8 @@ class Settings(BaseSettings):
     )
     ratelimit_storage_uri: str = Field(
         default="memory://",
-        description="Where limits are counted; with several processes a `redis://…` address.",
+        description="Where limits are counted: `memory://` for each process by itself, or a Redis"
+        " or Valkey that all of them share, as in `redis://localhost:6379/0`.",
     )
     most_unfinished_campaign: int = Field(
         default=60,
@@ -211,6 +212,15 @@ class Settings(BaseSettings):
         if scheme not in {"sqlite", "postgresql+psycopg"}:
             raise ValueError(f"names {scheme}; only sqlite and postgresql are supported")
         return value
+
+    @field_validator("ratelimit_storage_uri")
+    @classmethod
+    def _counting_place(cls, value: str) -> str:
+        scheme = value.partition("://")[0]
+        if scheme not in {"memory", "redis", "rediss", "redis+unix", "valkey", "valkeys"}:
+            raise ValueError("must be memory://, or an address such as redis://localhost:6379/0")
+        # The same protocol, and the same library.
+        return value.replace("valkey", "redis", 1) if scheme.startswith("valkey") else value
 
     @field_validator("mail_url")
     @classmethod

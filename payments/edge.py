@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from core.clock import SystemClock
 from core.db import db
 from core.errors import TooMany
+from core.settings import Settings
 from core.web import answer_error, reader_locale, settings
 from core.words import N_, SOURCE_LANGUAGE
 from payments.challenge import Challenge
@@ -50,6 +51,7 @@ def network_address() -> str:
 
 
 limiter = Limiter(network_address)
+_STORAGE_PATIENCE = {"socket_connect_timeout": 0.5, "socket_timeout": 0.5}
 
 
 def init_app(app: Flask, gateway: Gateway | None = None) -> None:
@@ -62,6 +64,19 @@ def init_app(app: Flask, gateway: Gateway | None = None) -> None:
     app.register_error_handler(CSRFError, lambda _: answer_error(FormTooOld()))
     app.extensions[_REFUSALS] = Refusals()
     app.register_error_handler(RateLimitExceeded, _too_often)
+    _limit(app, configured)
+
+
+def _limit(app: Flask, configured: Settings) -> None:
+    """Count by the settings: in this process, or where all processes do."""
+    uri = configured.ratelimit_storage_uri
+    app.config.update(RATELIMIT_ENABLED=configured.ratelimit_enabled, RATELIMIT_STORAGE_URI=uri)
+    if not uri.startswith("memory:"):
+        app.config.update(
+            RATELIMIT_STORAGE_OPTIONS=_STORAGE_PATIENCE,
+            # A donor does not wait for who counts: each process counts by itself meanwhile.
+            RATELIMIT_IN_MEMORY_FALLBACK_ENABLED=True,
+        )
     limiter.init_app(app)
 
 
