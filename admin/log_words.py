@@ -40,6 +40,8 @@ _DOINGS: Mapping[str, str] = {
     "refund.requested": "asked for a refund of {}",
     "setup.hidden": "put the steps of the first hour away",
     "setup.shown": "had the steps of the first hour shown again",
+    "site.backup_begun": "copied the whole database",
+    "site.restored": "put a copy of the whole database back",
     "stripe.connected": "registered this site’s webhook at Stripe",
     "stripe.payouts_asked": "asked Stripe for its payouts",
     "stripe.reconcile_begun": "had the books brought to what Stripe says",

@@ -26,6 +26,7 @@ from campaigns.recent import name_gift
 from core.db import OpenSession, in_transaction, insert_if_absent
 from core.money import to_major
 from payments import gateway, quarantine, recurring
+from payments.adopting import adopt
 from payments.donating import known_donor
 from payments.errors import DonationNotKnownYet
 from payments.facts import Facts, PaymentFacts
@@ -59,6 +60,8 @@ class Occasion:
     # How often each payment had been stated before the facts were asked for, 0 where it is not
     # named; None where nobody else can be at work.
     seen: Mapping[str, int] | None = None
+    # Whether donations that are not in the books are made anew: see `payments.adopting`.
+    adopt: bool = False
 
 
 def look_and_apply(
@@ -99,6 +102,8 @@ def apply_facts(session: Session, facts: Facts, occasion: Occasion) -> str:
     """
     outcomes = []
     if facts.subscription is not None:
+        if occasion.adopt:
+            adopt(session, facts.subscription, now=occasion.now)
         outcomes.append(recurring.bring_along(session, facts.subscription, now=occasion.now))
     outcomes += [_apply_payment(session, found, occasion) for found in facts.payments]
     if facts.checkout is not None and facts.checkout.donation_id is not None:
@@ -147,6 +152,8 @@ def _donation_of(
     if by_reference is not None:
         return by_reference
     if payment.donation_id is not None:
+        if occasion.adopt and not adopt(session, payment, now=occasion.now):
+            return None  # held: a person says which campaign it is for
         named = _locked(session, payment.donation_id)
         if decision is None or decision.donation_id in {None, named.id}:
             return named

@@ -81,6 +81,9 @@ class Payment:
     fee_minor: int | None = None
     net_minor: int | None = None
     settlement_currency: str | None = None
+    # What else its donation was told as: what the donation is made anew from where we lost it.
+    campaign_slug: str | None = None
+    cover_minor: int = 0
 
     @property
     def succeeded(self) -> bool:
@@ -142,6 +145,8 @@ class Subscription:
     currency: str
     cancel_at: datetime | None
     renews_at: datetime | None
+    campaign_slug: str | None = None  # as a payment's
+    cover_minor: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

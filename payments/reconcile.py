@@ -58,17 +58,22 @@ def reconcile(
     livemode: bool,
     now: Callable[[], datetime],
     since: datetime | None = None,
+    adopt: bool = False,
     step: Step = lambda _: None,
 ) -> Reconciled:
     """Bring the books to what Stripe says of everything since the cursor (or `since`).
 
     Commits as it goes, and moves the cursor only once all of it is done; what fails by itself is
     in the inbox, and tried again there. `step` is told of each thing that is gone through.
+    `adopt` goes through the payments themselves, and makes donations anew that they name and the
+    books have lost: after an old backup was restored (`payments.adopting`).
     """
     begun_at = now()
     since = since or in_transaction(open_session, lambda session: _start(session, begun_at))
-    if begun_at - since > EVENTS_KEPT:
-        found = _by_objects(open_session, gateway, since, livemode=livemode, now=now, step=step)
+    if adopt or begun_at - since > EVENTS_KEPT:
+        found = _by_objects(
+            open_session, gateway, since, livemode=livemode, now=now, adopt=adopt, step=step
+        )
     else:
         found = _by_events(open_session, gateway, since, livemode=livemode, now=now, step=step)
     in_transaction(open_session, lambda session: _move_cursor(session, begun_at))
@@ -145,6 +150,7 @@ def _by_objects(
     *,
     livemode: bool,
     now: Callable[[], datetime],
+    adopt: bool,
     step: Step,
 ) -> Reconciled:
     payment_ids = dict.fromkeys(gateway.payment_ids(since - LOOK_BACK))
@@ -156,7 +162,7 @@ def _by_objects(
     failed = 0
 
     def apply(session: Session, /, *, facts: Facts, seen: Mapping[str, int]) -> str:
-        occasion = Occasion(cause="reconcile", livemode=livemode, now=now(), seen=seen)
+        occasion = Occasion(cause="reconcile", livemode=livemode, now=now(), seen=seen, adopt=adopt)
         return apply_facts(session, facts, occasion)
 
     for subject, gather in subjects:

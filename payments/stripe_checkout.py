@@ -84,6 +84,9 @@ def checkout_params(request: CheckoutRequest) -> dict[str, Any]:
     recurring = request.frequency != "once"
     # Metadata is not inherited: each object that we may meet later carries its own.
     metadata = {"donation": request.donation_id, "campaign": request.campaign_slug}
+    if request.cover_minor:
+        # By it the donation can be made anew where our books have lost it: `payments.adopting`.
+        metadata["cover"] = str(request.cover_minor)
     return {
         "mode": "subscription" if recurring else "payment",
         "submit_type": "donate",

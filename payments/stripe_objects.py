@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 # Where a refund carries the id of the request of ours that made it.
 REQUEST_ID = "goalpost_refund_request"
+_MOST_DIGITS = 16
 
 
 def checkout_from(session: StripeObject) -> Checkout:
@@ -58,6 +59,8 @@ def payment_from(intent: StripeObject) -> Payment:
         fee_minor=None if balance is None else balance["fee"],
         net_minor=None if balance is None else balance["net"],
         settlement_currency=None if balance is None else balance["currency"].upper(),
+        campaign_slug=metadata_of(intent).get("campaign"),
+        cover_minor=_cover_of(intent),
     )
 
 
@@ -106,6 +109,8 @@ def subscription_from(subscription: StripeObject) -> Subscription:
         currency=item["price"]["currency"].upper(),
         cancel_at=None if cancel_at is None else instant_of(cancel_at),
         renews_at=None if renews_at is None else instant_of(renews_at),
+        campaign_slug=metadata_of(subscription).get("campaign"),
+        cover_minor=_cover_of(subscription),
     )
 
 
@@ -169,6 +174,12 @@ def metadata_of(source: StripeObject) -> dict[str, str]:
     """Return an object's metadata."""
     metadata = source["metadata"]
     return {} if metadata is None else dict(metadata.to_dict())
+
+
+def _cover_of(source: StripeObject) -> int:
+    """Return what of it covers the fees, as its metadata says: a person can write there, too."""
+    text = metadata_of(source).get("cover", "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < _MOST_DIGITS else 0
 
 
 def id_of(value: Any) -> str | None:

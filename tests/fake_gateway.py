@@ -241,6 +241,8 @@ class FakeGateway:
             currency=sale.request.currency,
             livemode=self.livemode,
             donation_id=sale.request.donation_id,
+            campaign_slug=sale.request.campaign_slug,
+            cover_minor=sale.request.cover_minor,
             paid_at=paid_at or self._clock.now(),
             email=email or sale.request.email,
             name=name,
@@ -266,6 +268,8 @@ class FakeGateway:
                 currency=sale.request.currency,
                 cancel_at=None,
                 renews_at=a_month_after(paid_at or self._clock.now()),
+                campaign_slug=sale.request.campaign_slug,
+                cover_minor=sale.request.cover_minor,
             )
         )
         payment = self._invoice(plan, paid_at or self._clock.now())

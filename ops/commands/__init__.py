@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Flask
 
 from ops.commands.books import ledger, quarantine
+from ops.commands.copies import backup, restore
 from ops.commands.donations import donations
 from ops.commands.donors import donors
 from ops.commands.exports import export
@@ -32,6 +33,8 @@ def init_app(app: Flask) -> None:
         stripe,
         scheduler,
         doctor,
+        backup,
+        restore,
         demo,
     ):
         app.cli.add_command(command)

@@ -85,13 +85,20 @@ def retry_inbox(event_id: str | None) -> None:
 
 @stripe.command("reconcile")
 @click.option("--since", help="From this day on (UTC): 2021-05-01. Else from where it ended last.")
+@click.option(
+    "--adopt",
+    is_flag=True,
+    help="Make donations anew that Stripe tells of and the books have lost: once, after a backup"
+    " was restored. Not where another site shares the Stripe account.",
+)
 @sentences
-def reconcile_(since: str | None) -> None:
+def reconcile_(since: str | None, *, adopt: bool) -> None:
     """Bring the books to what Stripe says, and report whatever still differs."""
     gateway = _gateway()
     day = _day(since) if since else None
+    asked = {"since": since or "where it ended last"} | ({"adopt": True} if adopt else {})
     # Before it begins: it commits object by object, and may be stopped at any of them.
-    note("stripe.reconcile_begun", SITE, {"since": since or "where it ended last"})
+    note("stripe.reconcile_begun", SITE, asked)
     db.session.commit()
     with _progress("Asking Stripe") as step:
         found = reconcile(
@@ -100,6 +107,7 @@ def reconcile_(since: str | None) -> None:
             livemode=settings().livemode,
             now=now,
             since=day,
+            adopt=adopt,
             step=step,
         )
     click.echo(

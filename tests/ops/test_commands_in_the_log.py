@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import click
 import pytest
@@ -24,6 +25,7 @@ pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 ANN = "ann@example.org"
 # What each writes, by a command line that does it. They run one after another, on one site.
 WRITES: dict[str, tuple[str, str]] = {
+    "backup": ("backup {folder}/copy", "site.backup_begun"),
     "campaigns create": (
         "campaigns create boats --title Boats --currency EUR --timezone Europe/Berlin --draft",
         "campaign.created",
@@ -68,6 +70,7 @@ OTHERS = {
     "notices": "tests/ops/test_notices.py",
     "outbox list": "reads",
     "quarantine list": "reads",
+    "restore": "tests/ops/test_copies.py",
     "quarantine refuse": "tests/payments/test_quarantine.py",
     "quarantine release": "tests/payments/test_quarantine.py",
     "scheduler run": "does what nobody asks for by hand",
@@ -110,6 +113,7 @@ def test_each_writes_its_line(
     clock: MovableClock,
     fake_gateway: FakeGateway,
     make_campaign: MakeCampaign,
+    tmp_path: Path,
 ) -> None:
     make_campaign()
     books = Books(app, fake_gateway, clock)
@@ -130,7 +134,7 @@ def test_each_writes_its_line(
         before = newest(session)
         if command == "campaigns roll":
             clock.set(START.replace(month=6))
-        done = run(*line.split())
+        done = run(*line.format(folder=tmp_path).split())
         told = list_records(session)
         session.rollback()
         written = [row for row in told if before is None or row.id > before.id]

@@ -123,6 +123,8 @@ def test_cover_is_an_item_of_its_own_and_recurs_with_the_gift(
         item(**price),
         item(88, "Pour couvrir les frais", **price),
     ]
+    # What a donation is made anew from, where our books have lost it.
+    assert checkout_params(wanted)["metadata"] == METADATA | {"cover": "88"}
 
 
 def test_embedded_session_comes_back_to_the_same_place() -> None:

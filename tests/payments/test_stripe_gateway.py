@@ -82,6 +82,7 @@ def test_paid_session_names_its_payment_and_donation(
     assert payment.succeeded
     assert (payment.received_minor, payment.currency) == (2_000, "USD")
     assert (payment.donation_id, payment.livemode) == ("don_paid", False)
+    assert (payment.campaign_slug, payment.cover_minor) == ("support-us", 0)
     assert gateway.invoice_of(payment.id) is None
 
 
