@@ -163,6 +163,8 @@ def _configuration(settings: Settings) -> dict[str, Any]:
             "WAN_ALLOW_USER_HINTS": False,
             "API_ENABLED_METHODS": ["session"],
             "FLASH_MESSAGES": True,
+            # It writes `no-store=True`, which no browser knows; `tell_nobody` says it right.
+            "CACHE_CONTROL": None,
         }
     )
 
