@@ -11,7 +11,7 @@ PYTHON ?= $(shell for name in python3.11 python3.12 python3.13 python3; do \
 	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name && break; done)
 WORKERS ?= auto
 
-.PHONY: help run test test-long bench lint types contracts lock picture clean setup browser programs
+.PHONY: help run test test-long bench lint types contracts audit sbom lock picture clean setup browser programs
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z-]+):.*## /\1\t/' \
@@ -34,12 +34,20 @@ setup: .venv/.installed-dev browser programs
 lint: .venv/.installed-dev ## Check style and formatting
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/bandit -q -ll -c pyproject.toml -r app.py admin campaigns core ops payments sandbox widget
 
 types: .venv/.installed-dev ## Check types, strictly
 	$(BIN)/mypy .
 
 contracts: .venv/.installed-dev ## Check that imports run one way
 	$(BIN)/lint-imports
+
+audit: .venv/.installed-dev ## Ask whether a package we run on has a known hole
+	@.ci/audit
+
+sbom: .venv/.installed-dev ## List what Goalpost is built of, as build/sbom.json (CycloneDX)
+	@mkdir -p build
+	$(BIN)/cyclonedx-py requirements requirements.txt --output-format JSON --output-file build/sbom.json
 
 lock: .venv/.installed-dev ## Pin the newest versions of what requirements*.in name
 	@for name in requirements requirements-dev; do \

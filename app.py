@@ -41,6 +41,7 @@ def create_app(
     logging.getLogger("stripe").setLevel(logging.WARNING)  # it tells of each request it makes
     app = Flask(__name__, instance_path=str(INSTANCE_PATH))
     app.config.update(
+        DEBUG=False,  # whatever FLASK_DEBUG says: `flask --debug run` still turns it on
         SECRET_KEY=settings.secret_key.get_secret_value(),
         SQLALCHEMY_ENGINES={"default": database.engine_options(settings)},
         MAX_CONTENT_LENGTH=settings.max_body_bytes,

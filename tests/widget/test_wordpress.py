@@ -248,6 +248,30 @@ def test_nothing_is_said_where_there_is_no_secret(
     assert page.evaluate("window.heard") == []
 
 
+def test_what_a_page_says_to_the_frame_changes_nothing(
+    post: Callable[..., FrameLocator], page: Tab
+) -> None:
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    frame = post()
+    frame.get_by_label("20 $").wait_for(state="attached")
+    before = frame.locator("html").inner_html()
+    page.evaluate(
+        """
+        for (const said of [
+          null, undefined, 0, 'ready', [], { message: null },
+          { message: 'link', value: 'https://evil.example/' }, { message: 'height', value: 9 },
+        ]) frames[0].postMessage(said, '*');
+        window.heard.length = 0;
+        frames[0].postMessage({ message: 'ready' }, '*');
+        """
+    )
+    page.wait_for_function("window.heard.length > 0")  # it has heard the others by then
+    assert [kind for kind, _ in page.evaluate("window.heard")] == ["height"]
+    assert frame.locator("html").inner_html() == before
+    assert errors == []
+
+
 def test_frame_that_nobody_frames_keeps_its_links(live: Goalpost, page: Tab) -> None:
     page.goto(f"{live.address}/embed/support-us#?secret={SECRET}")
     page.get_by_label("20 $").wait_for(state="attached")
