@@ -21,7 +21,7 @@ import widget.faces
 import widget.snapshots
 from core import clock as clocks
 from core import db as database
-from core import web
+from core import openapi, web
 from core.settings import INSTANCE_PATH, Settings, load_settings
 from payments.gateway import Gateway
 
@@ -56,6 +56,7 @@ def create_app(
     database.init_app(app, settings)
     Alembic(app, metadatas=database.Base.metadata, run_mkdir=False)
     web.init_app(app)
+    openapi.init_app(app)
     payments.routes.init_app(app, gateway)
     widget.faces.init_app(app)
     admin.routes.init_app(app, settings, faces=widget.faces, signs=ops.signs.read_signs)

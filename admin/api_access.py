@@ -26,6 +26,7 @@ from campaigns.errors import CampaignNotFound
 from core.clock import now
 from core.db import db, read_session
 from core.errors import Forbidden, Invalid, Unauthenticated
+from core.openapi import Parameter, described, operation_of
 from core.web import answer_error, settings
 from payments.edge import csrf, limiter, network_address
 
@@ -35,6 +36,20 @@ MOST_ROWS = 100
 _DEFAULT_ROWS = 50
 RATE = "300 per minute"
 _SCOPE = "goalpost_scope"
+LIMIT = Parameter(
+    "limit",
+    "How many rows a page has at most.",
+    {"type": "integer", "minimum": 1, "maximum": MOST_ROWS, "default": _DEFAULT_ROWS},
+)
+SLUG = Parameter("slug", "The campaign's name in addresses.", where="path")
+# How any of these may fail, beside what is its own.
+_ERRORS = (
+    HTTPStatus.UNAUTHORIZED,
+    HTTPStatus.FORBIDDEN,
+    HTTPStatus.UNPROCESSABLE_ENTITY,
+    HTTPStatus.TOO_MANY_REQUESTS,
+    HTTPStatus.SERVICE_UNAVAILABLE,
+)
 
 
 class TokenRefused(Unauthenticated):
@@ -74,6 +89,22 @@ def allowed_to(scope: Scope) -> Callable[[F], F]:
     return mark
 
 
+def tells(
+    answer: Any, *parameters: Parameter, errors: tuple[HTTPStatus, ...] = (), **more: Any
+) -> Callable[[F], F]:
+    """Say what a view answers, and which parameters it takes: these and no others.
+
+    Stands above `allowed_to`, whose scope it tells.
+    """
+
+    def mark(view: F) -> F:
+        may_fail = tuple(sorted({*_ERRORS, *errors}))
+        said = described(answer, *parameters, errors=may_fail, scope=scope_of(view), **more)
+        return said(view)
+
+    return mark
+
+
 def scope_of(view: Callable[..., Any]) -> Scope | None:
     """Return which scope a view asks for, None where it does not say."""
     return cast("Scope | None", getattr(view, _SCOPE, None))
@@ -100,11 +131,14 @@ def may_see_donors() -> bool:
     return Scope.DONORS_READ in current_token().scope_names
 
 
-def asked(*names: str) -> Mapping[str, str]:
-    """Return the parameters of the address, which are these and no others; raise Invalid.
+def asked() -> Mapping[str, str]:
+    """Return the parameters of the address, which are those that the view tells; raise Invalid.
 
     One that is misspelt would otherwise narrow nothing, and nobody would notice.
     """
+    operation = operation_of(current_app.view_functions[request.endpoint or ""])
+    told = operation.parameters if operation else ()
+    names = [one.name for one in told if one.where == "query"]
     for name in request.args:
         if name not in names:
             known = ", ".join(names) or "none"
@@ -120,9 +154,9 @@ def rows_asked(values: Mapping[str, str]) -> int:
     return int(text)
 
 
-def answer(body: dict[str, Any], status: HTTPStatus = HTTPStatus.OK) -> Response:
+def answer(body: Mapping[str, Any], status: HTTPStatus = HTTPStatus.OK) -> Response:
     """Answer with JSON."""
-    response = cast("Response", current_app.json.response(body))
+    response = cast("Response", current_app.json.response(dict(body)))
     response.status_code = status
     return response
 

@@ -11,6 +11,7 @@ from typing import Any
 from flask import Response, request
 
 from admin.api_access import (
+    LIMIT,
     allowed_to,
     answer,
     api_blueprint,
@@ -19,8 +20,16 @@ from admin.api_access import (
     may_see_donors,
     next_page,
     rows_asked,
+    tells,
 )
 from admin.api_json import donation_json, entry_json
+from admin.api_shapes import (
+    MOST_NOTE_CHARACTERS,
+    DonationJson,
+    DonationsJson,
+    EntriesJson,
+    GiftJson,
+)
 from admin.tokens import Scope
 from campaigns.catalog import find_campaign
 from campaigns.errors import CampaignNotFound
@@ -31,6 +40,7 @@ from core.dates import day_of
 from core.db import db
 from core.errors import Invalid
 from core.money import MOST_MINOR
+from core.openapi import Parameter
 from core.sheets import Format
 from payments.donating import OfflineGift, record_offline_once
 from payments.export_filters import Export, What
@@ -38,19 +48,35 @@ from payments.listing import read_donation, read_page
 from payments.models import DonationState
 
 bp = api_blueprint("donations", __name__)
-_FILTERS = ("campaign", "period", "from", "until")
-_PAGING = ("limit", "after")
-_FIELDS = ("campaign", "amount_minor", "currency", "paid_at", "note")
+_DAY = {"type": "string", "format": "date"}
+_FILTERS = (
+    Parameter("campaign", "Of this campaign alone: its name in addresses."),
+    Parameter("period", "Of this period alone, as in 2021-05."),
+    Parameter("from", "From this day on, in each campaign's zone.", _DAY),
+    Parameter("until", "Until this day, and all of it.", _DAY),
+)
+_PAGING = (LIMIT, Parameter("after", "Where the page before ended; `next` holds it."))
+_STATE = Parameter(
+    "state", "In this state alone.", {"type": "string", "enum": [str(one) for one in DonationState]}
+)
+_FIELDS = tuple(GiftJson.__annotations__)
 _MOST_KEY_CHARACTERS = 255
-_MOST_NOTE_CHARACTERS = 255
+_KEY = Parameter(
+    "Idempotency-Key",
+    "A key of your own for each gift; with the same one it is recorded once.",
+    {"type": "string", "minLength": 1, "maxLength": _MOST_KEY_CHARACTERS, "pattern": "^[ -~]+$"},
+    where="header",
+    required=True,
+)
 _YEARS = range(1971, 3000)
 
 
 @bp.get("/donations")
+@tells(DonationsJson, *_FILTERS, _STATE, *_PAGING, errors=(HTTPStatus.NOT_FOUND,))
 @allowed_to(Scope.DONATIONS_READ)
 def donations() -> Response:
     """Return donations, campaign by campaign, in the order in which they were begun."""
-    values, personal = asked(*_FILTERS, "state", *_PAGING), may_see_donors()
+    values, personal = asked(), may_see_donors()
     page = read_page(
         db.session,
         _export(What.DONATIONS, values, personal=personal),
@@ -60,10 +86,16 @@ def donations() -> Response:
     )
     following = page.following and {**values, "after": page.following}
     rows = [donation_json(found, personal=personal) for found in page.rows]
-    return answer({"donations": rows, "next": next_page(following or None)})
+    body: DonationsJson = {"donations": rows, "next": next_page(following or None)}
+    return answer(body)
 
 
 @bp.get("/donations/<donation_id>")
+@tells(
+    DonationJson,
+    Parameter("donation_id", "As in `don_…`.", where="path"),
+    errors=(HTTPStatus.NOT_FOUND,),
+)
 @allowed_to(Scope.DONATIONS_READ)
 def donation(donation_id: str) -> Response:
     """Return one donation."""
@@ -74,10 +106,11 @@ def donation(donation_id: str) -> Response:
 
 
 @bp.get("/entries")
+@tells(EntriesJson, *_FILTERS, *_PAGING, errors=(HTTPStatus.NOT_FOUND,))
 @allowed_to(Scope.DONATIONS_READ)
 def entries() -> Response:
     """Return the entries of the ledger, in the order in which they were posted."""
-    values = asked(*_FILTERS, *_PAGING)
+    values = asked()
     page = read_page(
         db.session,
         _export(What.ENTRIES, values, personal=False),
@@ -87,10 +120,18 @@ def entries() -> Response:
     )
     following = page.following and {**values, "after": page.following}
     rows = [entry_json(found) for found in page.rows]
-    return answer({"entries": rows, "next": next_page(following or None)})
+    body: EntriesJson = {"entries": rows, "next": next_page(following or None)}
+    return answer(body)
 
 
 @bp.post("/donations")
+@tells(
+    DonationJson,
+    _KEY,
+    body=GiftJson,
+    status=HTTPStatus.CREATED,
+    errors=(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT),
+)
 @allowed_to(Scope.DONATIONS_WRITE)
 def record_gift() -> Response:
     """Write a gift that came without Stripe into the books, once an `Idempotency-Key`."""
@@ -175,7 +216,7 @@ def _gift(body: Mapping[str, Any], instant: datetime) -> tuple[str, OfflineGift]
 
 
 def _is_line(text: object) -> bool:
-    return isinstance(text, str) and len(text) <= _MOST_NOTE_CHARACTERS and text.isprintable()
+    return isinstance(text, str) and len(text) <= MOST_NOTE_CHARACTERS and text.isprintable()
 
 
 def _instant(text: object, instant: datetime) -> datetime:

@@ -8,33 +8,42 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from admin.api_shapes import (
+    AsClosedJson,
+    CampaignJson,
+    DonationJson,
+    DonorJson,
+    EntryJson,
+    PeriodTotalsJson,
+    TotalsJson,
+)
 from campaigns.ledger_models import ReferenceKind
-from campaigns.models import Campaign
+from campaigns.models import Campaign, CampaignState
 from campaigns.progress import instant_text
-from campaigns.reports import Month
+from campaigns.reports import AsClosed, Month
+from core.cadence import Rhythm
+from payments.models import DonationState
 from payments.monthly import Totals
 
-Json = dict[str, Any]
 
-
-def campaign_json(campaign: Campaign, *, base_url: str) -> Json:
+def campaign_json(campaign: Campaign, *, base_url: str) -> CampaignJson:
     """Return a campaign as it is set."""
     return {
         "campaign": campaign.slug,
         "title": campaign.title,
         "description": campaign.description,
-        "state": str(campaign.state),
+        "state": CampaignState(campaign.state),
         "currency": campaign.currency,
         "timezone": campaign.timezone,
         "locale": campaign.locale,
-        "rhythm": campaign.rhythm,
+        "rhythm": Rhythm(campaign.rhythm),
         "tiers_minor": [tier.amount_minor for tier in campaign.tiers],
         "created_at": instant_text(campaign.created_at),
         "url": f"{base_url}/c/{campaign.slug}",
     }
 
 
-def period_json(month: Month, totals: Totals) -> Json:
+def period_json(month: Month, totals: Totals) -> PeriodTotalsJson:
     """Return what a period raised and of what, as it is now and as it was announced."""
     closed = month.closed
     return {
@@ -47,17 +56,20 @@ def period_json(month: Month, totals: Totals) -> Json:
         **totals_json(totals),
         "donors": month.donors,
         "closed_at": _instant(month.closed_at),
-        "as_closed": closed
-        and {
-            "raised_minor": closed.raised_minor,
-            "gifts": closed.gifts,
-            "donors": closed.donors,
-        },
+        "as_closed": None if closed is None else _as_closed_json(closed),
         "since_close_minor": month.since_close_minor,
     }
 
 
-def totals_json(totals: Totals) -> Json:
+def _as_closed_json(closed: AsClosed) -> AsClosedJson:
+    return {
+        "raised_minor": closed.raised_minor,
+        "gifts": closed.gifts,
+        "donors": closed.donors,
+    }
+
+
+def totals_json(totals: Totals) -> TotalsJson:
     """Return figures with what Stripe kept of them."""
     figures = totals.figures
     return {
@@ -84,13 +96,13 @@ def totals_json(totals: Totals) -> Json:
     }
 
 
-def donation_json(found: Any, *, personal: bool) -> Json:
+def donation_json(found: Any, *, personal: bool) -> DonationJson:
     """Return a row of the donations' export; with who gave where that may be seen."""
-    told = {
+    told: DonationJson = {
         "donation": found.id,
         "campaign": found.slug,
         "period": found.period,
-        "state": str(found.state),
+        "state": DonationState(found.state),
         "currency": found.currency,
         "amount_minor": found.amount_minor,
         "cover_minor": found.cover_minor,
@@ -109,10 +121,12 @@ def donation_json(found: Any, *, personal: bool) -> Json:
         "slot": found.slot,
         "note": found.note,
     }
-    return {**told, "donor": _donor_json(found)} if personal else told
+    if personal:
+        told["donor"] = _donor_json(found)
+    return told
 
 
-def _donor_json(found: Any) -> Json:
+def _donor_json(found: Any) -> DonorJson:
     return {
         "name": found.donor_name,
         "email": found.donor_email,
@@ -126,7 +140,7 @@ def _donor_json(found: Any) -> Json:
     }
 
 
-def entry_json(found: Any) -> Json:
+def entry_json(found: Any) -> EntryJson:
     """Return a row of the entries' export."""
     return {
         "entry": found.id,

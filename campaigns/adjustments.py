@@ -6,7 +6,6 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
 
 from babel.numbers import format_decimal, get_minus_sign_symbol, get_plus_sign_symbol
 from sqlalchemy import func, select
@@ -16,6 +15,7 @@ from campaigns.catalog import find_campaign
 from campaigns.labels import money_label
 from campaigns.ledger_models import EntryKind, LedgerEntry, Reference, ReferenceKind
 from campaigns.models import Campaign, Period
+from campaigns.shapes import AdjustmentJson
 from core.words import Words, words_of
 
 MOST_LISTED = 1000
@@ -66,7 +66,7 @@ class Change:
     label: str
     count: int
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> AdjustmentJson:
         """Return the reason as the public contract writes it."""
         return {
             "reason": self.reason.value,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session, selectinload
@@ -21,10 +20,10 @@ from campaigns.progress import (
     PeriodView,
     Progress,
     TierView,
-    matching_json,
     progress_of,
     progress_of_period,
 )
+from campaigns.shapes import PastPeriodJson, PastTierJson
 from core.cadence import checked_key
 from core.errors import Invalid
 from core.words import N_
@@ -42,7 +41,7 @@ class PastTier:
     reached: bool
     reached_at_close: bool | None  # None while nobody has closed it
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> PastTierJson:
         """Return the tier as the public contract writes it."""
         return {
             "amount_minor": self.amount_minor,
@@ -88,10 +87,14 @@ class PastPeriod:
         """Whether there is anything to tell of what came after the close."""
         return bool(self.changes)
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the period as the public contract writes it."""
-        return {
-            **self.period.to_json(),
+    def to_json(self) -> PastPeriodJson:
+        """Return the period as the public contract writes it: no word of matching without it."""
+        period = self.period.to_json()
+        told: PastPeriodJson = {
+            "key": period["key"],
+            "label": period["label"],
+            "starts_at": period["starts_at"],
+            "ends_at": period["ends_at"],
             "raised_minor": self.raised_minor,
             "raised_label": self.raised_label,
             "as_closed_minor": self.as_closed_minor,
@@ -104,7 +107,10 @@ class PastPeriod:
             "as_closed_donors": self.as_closed_donors,
             "adjustments": [change.to_json() for change in self.changes],
             "url": self.url,
-        } | matching_json(self.matching)
+        }
+        if self.matching is not None:
+            told["matching"] = self.matching.to_json()
+        return told
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

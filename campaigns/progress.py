@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -14,10 +13,11 @@ from campaigns.catalog import find_campaign
 from campaigns.labels import money_label, period_label, span_label
 from campaigns.look import Frequency
 from campaigns.matching import Matching, matching_of, shown_minor
-from campaigns.models import Campaign, Period
+from campaigns.models import Campaign, CampaignState, Period
 from campaigns.opening import Opening, opening_of
 from campaigns.periods import current_period, preview_period
 from campaigns.plans import amounts_of
+from campaigns.shapes import MatchingJson, PeriodJson, ProgressJson, TierJson
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +29,7 @@ class PeriodView:
     starts_at: datetime
     ends_at: datetime
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> PeriodJson:
         """Return the period as the public contract writes it."""
         return {
             "key": self.key,
@@ -47,7 +47,7 @@ class TierView:
     label: str
     reached: bool
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> TierJson:
         """Return the tier as the public contract writes it."""
         return {"amount_minor": self.amount_minor, "label": self.label, "reached": self.reached}
 
@@ -61,7 +61,7 @@ class MatchingView:
     matched_label: str
     most_label: str
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> MatchingJson:
         """Return the matching as the public contract writes it."""
         return {
             "sponsor": self.rule.sponsor,
@@ -92,7 +92,7 @@ class Progress:
     tiers: tuple[TierView, ...]
     donations: int
     donors: int
-    state: str
+    state: CampaignState
     donate_url: str
     as_of: datetime
     matching: MatchingView | None = None
@@ -106,9 +106,9 @@ class Progress:
             return self.raised_minor
         return self.raised_minor - self.matching.matched_minor
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the progress as the public contract writes it."""
-        return {
+    def to_json(self) -> ProgressJson:
+        """Return the progress as the public contract writes it: no word of matching without it."""
+        told: ProgressJson = {
             "campaign": self.campaign,
             "title": self.title,
             "currency": self.currency,
@@ -123,12 +123,10 @@ class Progress:
             "state": self.state,
             "donate_url": self.donate_url,
             "as_of": instant_text(self.as_of),
-        } | matching_json(self.matching)
-
-
-def matching_json(matching: MatchingView | None) -> dict[str, Any]:
-    """Return what is said of matching: not a word where there is no rule."""
-    return {} if matching is None else {"matching": matching.to_json()}
+        }
+        if self.matching is not None:
+            told["matching"] = self.matching.to_json()
+        return told
 
 
 def instant_text(instant: datetime) -> str:
@@ -239,7 +237,7 @@ def compose_progress(
         tiers=_tiers(campaign, raised_minor, tiers, locale=locale),
         donations=donations,
         donors=donors,
-        state=str(state_at(campaign, now)),
+        state=state_at(campaign, now),
         donate_url=f"{base_url}/c/{campaign.slug}",
         as_of=now,
         matching=_matched(campaign, matching, given_minor, locale=locale),

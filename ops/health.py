@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from http import HTTPStatus
+from typing import Literal
 
 from flask import Blueprint, Flask, Response, current_app, jsonify
 from sqlalchemy import inspect, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
+from typing_extensions import TypedDict
 
 from core.calls import OutboxCall
 from core.clock import now
 from core.db import read_session
+from core.openapi import described
 from core.outbox import OutboxMail
 from core.sending import Sendable, read_unsent
 from core.web import settings
@@ -49,13 +53,35 @@ def init_app(app: Flask) -> None:
     lookout.init_app(app)
 
 
+class LiveJson(TypedDict):
+    """Says that the process answers."""
+
+    status: Literal["ok"]
+
+
+class CheckJson(TypedDict):
+    """One thing that was looked at."""
+
+    ok: bool
+    message: str
+
+
+class ReadyJson(TypedDict):
+    """Whether readers can be served, and all that was looked at, by name."""
+
+    status: Literal["ready", "not ready"]
+    checks: dict[str, CheckJson]
+
+
 @bp.get("/livez")
-def livez() -> dict[str, str]:
+@described(LiveJson)
+def livez() -> LiveJson:
     """Tell that this process answers."""
     return {"status": "ok"}
 
 
 @bp.get("/readyz")
+@described(ReadyJson, also=((HTTPStatus.SERVICE_UNAVAILABLE, ReadyJson),))
 def readyz() -> tuple[Response, int]:
     """Tell whether readers can be served: 503 where something needed is missing.
 
@@ -64,9 +90,11 @@ def readyz() -> tuple[Response, int]:
     """
     findings = list(examine())
     ready = all(finding.ok for finding in findings if finding.needed)
-    checks = {finding.name: {"ok": finding.ok, "message": finding.message} for finding in findings}
-    body = jsonify(status="ready" if ready else "not ready", checks=checks)
-    return body, 200 if ready else 503
+    body: ReadyJson = {
+        "status": "ready" if ready else "not ready",
+        "checks": {one.name: {"ok": one.ok, "message": one.message} for one in findings},
+    }
+    return jsonify(body), HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE
 
 
 def examine() -> Iterator[Finding]:

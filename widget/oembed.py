@@ -9,17 +9,21 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, cast
+from typing import Annotated, Any, Literal, NotRequired, cast
 from urllib.parse import SplitResult, parse_qsl, unquote, urlencode, urlsplit
 from xml.etree import ElementTree as ET
 
 from flask import Blueprint, Flask, Response, current_app, request
 from flask.typing import ResponseReturnValue
+from pydantic import Field
+from typing_extensions import TypedDict
 
 from campaigns.errors import CampaignNotFound
 from campaigns.face import Face, read_face
 from core.clock import now
 from core.db import read_session
+from core.openapi import Parameter, described
+from core.shapes import Address
 from core.web import settings
 from widget.frame_size import frame_height
 from widget.routes import spoken_locale
@@ -55,7 +59,38 @@ def init_app(app: Flask) -> None:
     app.add_template_global(discovery_address)
 
 
+class OembedJson(TypedDict):
+    """The frame of a campaign, as https://oembed.com describes one of the type `rich`."""
+
+    type: Literal["rich"]
+    version: Literal["1.0"]
+    title: str
+    provider_name: str
+    provider_url: Address
+    cache_age: Annotated[int, Field(description="Seconds.")]
+    width: Annotated[int, Field(description="CSS pixels.")]
+    height: int
+    html: str
+    thumbnail_url: NotRequired[Address]
+    thumbnail_width: NotRequired[int]
+    thumbnail_height: NotRequired[int]
+
+
 @bp.get("/oembed")
+@described(
+    OembedJson,
+    Parameter("url", "The address of a campaign's page.", required=True),
+    Parameter("format", "`json` or `xml`.", {"enum": ["json", "xml"], "default": "json"}),
+    Parameter("maxwidth", "At most so many CSS pixels wide.", {"type": "integer", "minimum": 1}),
+    Parameter("maxheight", "At most so many CSS pixels high.", {"type": "integer", "minimum": 1}),
+    errors=(
+        HTTPStatus.BAD_REQUEST,
+        HTTPStatus.NOT_FOUND,
+        HTTPStatus.NOT_IMPLEMENTED,
+        HTTPStatus.SERVICE_UNAVAILABLE,
+    ),
+    media=("text/xml",),
+)
 def oembed() -> ResponseReturnValue:
     """Describe the frame of the campaign whose page or frame is at `url`."""
     form = request.args.get("format", "json")
@@ -78,14 +113,14 @@ def oembed() -> ResponseReturnValue:
         )
     except CampaignNotFound as error:
         return _refuse(HTTPStatus.NOT_FOUND, error.message)
-    described = describe(
+    told = describe(
         face,
         options=asked.options,
         base_url=base_url,
         most_width=_pixels("maxwidth"),
         most_height=_pixels("maxheight"),
     )
-    response = _as_xml(described) if form == "xml" else _as_json(described)
+    response = _as_xml(told) if form == "xml" else _as_json(told)
     response.headers["Cache-Control"] = f"public, max-age={CACHE_SECONDS}"
     response.headers["Surrogate-Key"] = f"campaign-{asked.slug}"
     return response
@@ -132,14 +167,14 @@ def describe(
     base_url: str,
     most_width: int | None,
     most_height: int | None,
-) -> dict[str, Any]:
+) -> OembedJson:
     """Return what oEmbed says of a campaign, within so many CSS pixels; None is no limit."""
     progress = face.progress
     width = min(WIDTH, most_width or WIDTH)
     # WordPress hears of the true height from the frame itself; others keep this one.
     height = frame_height(face, width=width)
     height = min(height, most_height or height)
-    described = {
+    told: OembedJson = {
         "type": "rich",
         "version": "1.0",
         "title": progress.title,
@@ -161,12 +196,10 @@ def describe(
     }
     # The limits hold for the thumbnail too. It is told whole or not at all.
     if _fits(THUMBNAIL_WIDTH, most_width) and _fits(THUMBNAIL_HEIGHT, most_height):
-        described |= {
-            "thumbnail_url": f"{progress.donate_url}.png",
-            "thumbnail_width": THUMBNAIL_WIDTH,
-            "thumbnail_height": THUMBNAIL_HEIGHT,
-        }
-    return described
+        told["thumbnail_url"] = f"{progress.donate_url}.png"
+        told["thumbnail_width"] = THUMBNAIL_WIDTH
+        told["thumbnail_height"] = THUMBNAIL_HEIGHT
+    return told
 
 
 def _known_options(query: Mapping[str, str]) -> dict[str, str]:
@@ -195,13 +228,13 @@ def _pixels(name: str) -> int | None:
     return int(given) if _PIXELS.fullmatch(given) else None
 
 
-def _as_json(described: dict[str, Any]) -> Response:
-    return cast("Response", current_app.json.response(described))
+def _as_json(told: Mapping[str, Any]) -> Response:
+    return cast("Response", current_app.json.response(dict(told)))
 
 
-def _as_xml(described: dict[str, Any]) -> Response:
+def _as_xml(told: Mapping[str, Any]) -> Response:
     root = ET.Element("oembed")
-    for name, value in described.items():
+    for name, value in told.items():
         ET.SubElement(root, name).text = NOT_IN_XML.sub("", str(value))
     head = '<?xml version="1.0" encoding="utf-8" standalone="yes"?>\n'
     body = head + ET.tostring(root, encoding="unicode")

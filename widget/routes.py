@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
@@ -10,16 +11,19 @@ from urllib.parse import urlencode
 
 from flask import Blueprint, Flask, Response, abort, current_app, render_template, request
 from flask.typing import ResponseReturnValue
+from typing_extensions import TypedDict
 
 from campaigns.catalog import find_campaign
 from campaigns.face import Face, read_face
 from campaigns.history import PastPeriod, Reader, read_chapter, read_history
 from campaigns.progress import read_progress
+from campaigns.shapes import ChapterJson, PeriodsJson, ProgressJson
 from core.cadence import checked_key
 from core.clock import now
 from core.db import read_session
 from core.errors import Invalid
 from core.money import known_locale
+from core.openapi import Parameter, described
 from core.web import settings
 from widget import placing
 from widget.script import Asset, assemble_script, assemble_style, make_asset, minified_script
@@ -96,7 +100,21 @@ def versioned_script(digest: str) -> Response:
     return _script_response(script, cache_control=_VERSIONED)
 
 
+class PinJson(TypedDict):
+    """How a page pins the element to the version of today."""
+
+    integrity: str
+    html: str
+
+
+_NOT_FOUND = (HTTPStatus.NOT_FOUND, HTTPStatus.SERVICE_UNAVAILABLE)
+_REFUSED = (*_NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY)
+_SLUG = Parameter("slug", "The campaign's name in addresses.", where="path")
+_LANG = Parameter("lang", "Labels in this language, where it is spoken here, as in `de`.")
+
+
 @bp.get("/embed/v1.json")
+@described(PinJson)
 def pin() -> Response:
     """Tell how a page pins the element: by the address and the hash of what is served today."""
     base_url, script = settings().base_url, embed().script
@@ -152,6 +170,14 @@ def frame_style(face: Face) -> Asset:
 
 
 @bp.get("/api/v1/campaigns/<slug>")
+@described(
+    ProgressJson,
+    _SLUG,
+    _LANG,
+    Parameter("with", "`face` adds what our own element draws from."),
+    errors=_NOT_FOUND,
+    has_tag=True,
+)
 def campaign_progress(slug: str) -> ResponseReturnValue:
     """Serve the progress, in the language that `lang` asks for where we know it.
 
@@ -159,7 +185,8 @@ def campaign_progress(slug: str) -> ResponseReturnValue:
     """
     if request.args.get("with") == "face":
         face = _face(slug)
-        progress = {**face.progress.to_json(), "face": face.to_json()}
+        progress = face.progress.to_json()
+        progress["face"] = face.to_json()
     else:
         progress = read_progress(
             read_session(),
@@ -174,6 +201,19 @@ def campaign_progress(slug: str) -> ResponseReturnValue:
 
 
 @bp.get("/api/v1/campaigns/<slug>/periods")
+@described(
+    PeriodsJson,
+    _SLUG,
+    _LANG,
+    Parameter(
+        "limit",
+        "How many periods at most.",
+        {"type": "integer", "minimum": 1, "maximum": MOST_PERIODS, "default": _DEFAULT_PERIODS},
+    ),
+    Parameter("before", "Begin before this period, as in 2021-05."),
+    errors=_REFUSED,
+    has_tag=True,
+)
 def campaign_periods(slug: str) -> ResponseReturnValue:
     """Serve the periods that are over, newest first; `next` leads to older ones."""
     limit = request.args.get("limit", _DEFAULT_PERIODS, type=int)
@@ -195,18 +235,26 @@ def campaign_periods(slug: str) -> ResponseReturnValue:
 
 
 @bp.get("/api/v1/campaigns/<slug>/periods/<key>")
+@described(
+    ChapterJson,
+    _SLUG,
+    Parameter("key", "The period, as in 2021-05.", where="path"),
+    _LANG,
+    errors=_REFUSED,
+    has_tag=True,
+)
 def campaign_period(slug: str, key: str) -> ResponseReturnValue:
     """Serve one period, past or present."""
     session = read_session()
     reader = Reader(now=now(), base_url=settings().base_url, locale=asked_locale())
     chapter = read_chapter(session, find_campaign(session, slug), key, reader)
-    body = {"campaign": slug, **chapter.past.to_json()}
+    body: ChapterJson = {"campaign": slug, **chapter.past.to_json()}
     return _cached(_json(body), tag=make_asset(current_app.json.dumps(body)).digest, slug=slug)
 
 
 def _periods_json(
     slug: str, periods: tuple[PastPeriod, ...], *, limit: int, is_last: bool
-) -> dict[str, Any]:
+) -> PeriodsJson:
     following = None
     if periods and not is_last:
         query = {"limit": str(limit), "before": periods[-1].period.key}
@@ -244,8 +292,8 @@ def spoken_locale(asked: str) -> str | None:
         return None
 
 
-def _json(body: dict[str, Any]) -> Response:
-    return cast("Response", current_app.json.response(body))
+def _json(body: Mapping[str, Any]) -> Response:
+    return cast("Response", current_app.json.response(dict(body)))
 
 
 def _cached(response: Response, *, tag: str, slug: str) -> Response:

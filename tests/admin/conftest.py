@@ -12,6 +12,7 @@ from admin.access import SESSION_KEY
 from admin.models import User
 from admin.roles import Role
 from admin.sessions import begin_session
+from admin.tokens import Life, NewToken, Scope, issue_token
 from admin.users import add_user
 from core.auditlog import COMMAND_LINE
 from core.clock import MovableClock
@@ -72,6 +73,23 @@ def sign_in_as(
         cookie["_user_id"] = user.fs_uniquifier
         cookie["_fresh"] = True
         cookie["fs_paa"] = time.time() - (0 if fresh else 3600)
+
+
+class Token(Protocol):
+    """Makes a token with these scopes, all without any; returns the header that shows it."""
+
+    def __call__(self, *scopes: Scope, life: Life = Life.YEAR) -> dict[str, str]: ...
+
+
+@pytest.fixture
+def token(session: Session, clock: MovableClock) -> Token:
+    def make(*scopes: Scope, life: Life = Life.YEAR) -> dict[str, str]:
+        new = NewToken(name="The spreadsheet", scopes=scopes or tuple(Scope), life=life)
+        _, text = issue_token(session, new, actor=COMMAND_LINE, now=clock.now())
+        session.commit()
+        return {"Authorization": f"Bearer {text}"}
+
+    return make
 
 
 def csrf_token(client: FlaskClient, path: str = "/admin/") -> str:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -28,29 +28,12 @@ from core.clock import MovableClock
 from core.db import db
 from core.settings import Settings
 from payments.models import Donation
-from tests.admin.conftest import SignIn
+from tests.admin.conftest import SignIn, Token
 from tests.admin.test_matrix import address
 from tests.conftest import START, Give, MakeCampaign, make_settings
 from tests.fake_gateway import FakeGateway
 
 only_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-
-
-class Token(Protocol):
-    """Makes a token with these scopes, all without any; returns the header that shows it."""
-
-    def __call__(self, *scopes: Scope, life: Life = Life.YEAR) -> dict[str, str]: ...
-
-
-@pytest.fixture
-def token(session: Session, clock: MovableClock) -> Token:
-    def make(*scopes: Scope, life: Life = Life.YEAR) -> dict[str, str]:
-        new = NewToken(name="The spreadsheet", scopes=scopes or tuple(Scope), life=life)
-        _, text = issue_token(session, new, actor=COMMAND_LINE, now=clock.now())
-        session.commit()
-        return {"Authorization": f"Bearer {text}"}
-
-    return make
 
 
 def api_rules(app: Flask) -> Iterator[tuple[str, Rule]]:

@@ -206,7 +206,7 @@ def test_nothing_is_drawn_off_the_bar_or_out_of_order(
     progress = Progress(
         campaign="a", title="A", description="", currency="USD", locale="en", period=period,
         raised_minor=raised, raised_label="x", percent=None, tiers=tiers, donations=0, donors=0,
-        state="open", donate_url="", as_of=START,
+        state=CampaignState.OPEN, donate_url="", as_of=START,
     )  # fmt: skip
     face = compose_face(campaign, progress, coming_minor=coming)
     shares = [mark.share for mark in face.marks]

@@ -85,7 +85,7 @@ def progress_json(origin: str, **changes: Any) -> dict[str, Any]:
         | {"slug": "support-us"},
     )
     face = make_face(example, now=datetime(2021, 5, 12, 10, 11, 12, tzinfo=UTC), base_url=origin)
-    told = {**face.progress.to_json(), "face": face.to_json()}
+    told: dict[str, Any] = {**face.progress.to_json(), "face": face.to_json()}
     told["period"] |= {"ends_at": changes.pop("ends_at", "2999-06-01T04:00:00Z")}
     if "label" in changes:
         told["period"] |= {"label": changes.pop("label")}
