@@ -12,6 +12,7 @@ from admin.roles import Permission
 from campaigns.catalog import find_campaign
 from campaigns.face import face_of
 from campaigns.progress import progress_of
+from campaigns.sightings import list_sightings
 from core.clock import now
 from core.db import db
 from core.errors import Invalid
@@ -45,4 +46,5 @@ def embed(slug: str) -> str:
         problems=problems,
         languages={"": "The campaign’s own"} | language_names(),
         hosts=face.hosts,
+        sightings=list_sightings(db.session, campaign),
     )

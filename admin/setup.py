@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from campaigns.ledger_models import Place, Reference
-from campaigns.models import Campaign, CampaignState
+from campaigns.models import Campaign, CampaignState, Sighting
 from core.auditlog import AuditRecord
 from core.settings import Settings
 from payments.models import InboxEvent
@@ -57,6 +57,7 @@ def read_setup(
         select(
             select(InboxEvent.id).exists().label("event"),
             select(Campaign.id).where(Campaign.state != CampaignState.DRAFT).exists().label("seen"),
+            select(Sighting.id).exists().label("sighted"),
             select(Place.id).where(Place.site != "").exists().label("placed"),
             select(Reference.id).where(Reference.gift_id.is_(None)).exists().label("gift"),
             select(func.min(Campaign.slug))
@@ -93,11 +94,11 @@ def read_setup(
             ),
             Step(
                 name="The bar stands in an article",
-                done=found.placed,
-                told="A gift came from a page that shows it."
-                if found.placed
-                else "Copy the line into a page. This is done when a gift comes from there.",
-                href="" if found.placed else embed,
+                done=found.sighted or found.placed,
+                told="It was seen on a page."
+                if found.sighted or found.placed
+                else "Copy the line into a page and open the page: a minute later this is done.",
+                href=embed,
             ),
             Step(
                 name="Mail is set up",

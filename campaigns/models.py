@@ -269,3 +269,20 @@ class AnnouncedTier(Base):
     )
     amount_minor: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     announced_at: Mapped[datetime]
+
+
+class Sighting(Base):
+    """A site on whose pages a bar was asked for, by what readers' browsers say of it.
+
+    Anybody can say anything: it tells an editor that a line works, and decides nothing.
+    """
+
+    __tablename__ = "sightings"
+    __table_args__ = (UniqueConstraint("campaign_id", "host"), {"sqlite_strict": True})
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    campaign_id: Mapped[int] = mapped_column(ForeignKey("campaigns.id"))
+    host: Mapped[str] = mapped_column(String(253))
+    first_seen_at: Mapped[datetime]
+    # To the day: it is written once a day, not for each view.
+    last_seen_at: Mapped[datetime]

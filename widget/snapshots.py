@@ -20,6 +20,7 @@ from flask import Flask
 
 from core import clock as clocks
 from core.settings import Settings
+from widget import sightings
 from widget.asking import Application, Environ, StartResponse, ask_as_nobody
 from widget.ready import PLAIN, choose_coding, is_for_all, is_known, make_ready
 from widget.shelf import Held, Key, Shelf
@@ -67,13 +68,19 @@ class _Flight:
 def init_app(app: Flask) -> None:
     """Put the layer around all that stands around `app` already, unless the settings say none."""
     settings: Settings = app.extensions["goalpost.settings"]
-    if settings.snapshot_seconds:
+    spotter = sightings.init_app(app)
+    if not settings.snapshot_seconds:
+        app.wsgi_app = sightings.watched(  # type: ignore[method-assign, assignment]
+            app.wsgi_app, spotter.note
+        )
+    else:
         clock: clocks.Clock = app.extensions[clocks.EXTENSION]
         layer = Snapshots(
             app.wsgi_app,
             base_url=settings.base_url,
             limit_seconds=settings.snapshot_seconds,
             now=clocks.seconds_of(clock),
+            note=spotter.note,
         )
         app.extensions[EXTENSION] = layer
         app.wsgi_app = layer.entrance()  # type: ignore[method-assign, assignment]
@@ -115,12 +122,14 @@ class Snapshots:
         limit_seconds: float,
         now: Callable[[], float],
         patience_seconds: float = PATIENCE_SECONDS,
+        note: Callable[[Environ], None] = lambda _: None,
     ) -> None:
         self._inner = inner
         self._base_url = base_url
         self._limit_seconds = limit_seconds
         self._now = now
         self._patience_seconds = patience_seconds
+        self._note = note
         self.shelf = Shelf()
         self._look_up = self.shelf.entries.get
         self.start_over()
@@ -141,6 +150,7 @@ class Snapshots:
         attribute up can be measured.
         """
         look_up, now, find, inner = self._look_up, self._now, self._find, self._inner
+        note = self._note
 
         def answer(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
             path = environ["PATH_INFO"]
@@ -148,6 +158,7 @@ class Snapshots:
             method = environ["REQUEST_METHOD"]
             held = look_up((path, query) if query else path)
             if held is None or method != "GET" or not held.made_at <= now() < held.renew_at:
+                note(environ)
                 held = find(path, query or "") if method in _READING else None
                 if held is None:
                     return inner(environ, start_response)
