@@ -30,3 +30,9 @@ document.addEventListener('click', async (event) => {
 })
 
 for (const button of document.querySelectorAll('[data-copy][hidden]')) button.hidden = false
+
+// On a phone not all places fit in a line: the one where we are is in sight.
+for (const bar of document.querySelectorAll('.places, .tabs')) {
+  const here = bar.querySelector('[aria-current]')
+  if (here) bar.scrollLeft += here.getBoundingClientRect().left - bar.getBoundingClientRect().left - bar.clientWidth / 3
+}
