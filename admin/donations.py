@@ -58,7 +58,7 @@ bp = admin_blueprint("donations", __name__)
 @bp.get("/donations")
 @needs(Permission.SEE_DONATIONS)
 def donations() -> str:
-    """List the gifts that are asked for, the last begun first."""
+    """List the gifts that are asked for, the last begun first, of a period the last paid."""
     values = {name: value for name, value in asked(request.args, FIELDS).items() if value}
     problems: dict[str, str] = {}
     found: list[FoundDonation] = []
@@ -72,8 +72,8 @@ def donations() -> str:
     shown = found[:DONATIONS_A_PAGE]
     following = None
     if len(found) > len(shown):
-        last = shown[-1].donation
-        place = f"{last.created_at.isoformat()}~{last.id}"
+        last = shown[-1]
+        place = f"{last.ordered_at.isoformat()}~{last.donation.id}"
         following = address(PATH, values | {"after": place})
     return _list_page(shown, values=values, problems=problems, following=following)
 

@@ -16,7 +16,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import exporting
+from bench import admin, exporting
+from bench.admin_paper import admin_tables
 from bench.events import Rates, measure_events
 from bench.exporting_paper import export_tables
 from bench.growth import Measured, measure_growth
@@ -35,7 +36,7 @@ THREADS = (1, 4)
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 
 
-def main(arguments: list[str] | None = None) -> int:
+def main(arguments: list[str] | None = None) -> int:  # noqa: C901 - a line for each part
     """Run the benchmark; return the exit status."""
     asked = _parser().parse_args(arguments)
     kinds = asked.databases or list(KINDS)
@@ -71,6 +72,10 @@ def main(arguments: list[str] | None = None) -> int:
     if "exports" in parts:
         rows = exporting.QUICK_SIZES if asked.quick else exporting.SIZES
         figures["exports"] = _measure_exports(kinds, rows, rounds=min(rounds, 3), step=step)
+        is_whole = is_whole and set(kinds) == set(KINDS)
+    if "admin" in parts:
+        donations = admin.QUICK_SIZES if asked.quick else admin.SIZES
+        figures["admin"] = _measure_admin(kinds, donations, rounds=rounds, step=step)
         is_whole = is_whole and set(kinds) == set(KINDS)
     print("\n\n".join(figures.values()))
     if is_whole:
@@ -134,6 +139,18 @@ def _measure_exports(
             databases.append(make().database)
     load = f"load average {os.getloadavg()[1]:.0f}"
     return export_tables(writers, exports, machine([*databases, load]), rounds=rounds)
+
+
+def _measure_admin(
+    kinds: list[str], sizes: tuple[int, ...], *, rounds: int, step: Callable[[str], None]
+) -> str:
+    pages, databases = [], []
+    for kind in kinds:
+        with open_sites(kind) as make:
+            pages += admin.measure_admin(make, sizes, rounds=rounds, step=step)
+            databases.append(make().database)
+    load = f"load average {os.getloadavg()[1]:.0f}"
+    return admin_tables(pages, machine([*databases, load]), rounds=rounds)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -115,20 +115,31 @@ _NUMBERS = {
 }
 
 
-def fill_donations(site: Site, count: int) -> None:
-    """Give the site so many donations; those whose number is a gift's own its reference."""
+def fill_donations(site: Site, count: int, *, as_paid: bool = False) -> None:
+    """Give the site so many donations; those whose number is a gift's own its reference.
+
+    They were begun one a second, or `as_paid` when their gift was paid; then refunds have none.
+    """
+    begun, paid, only = _INSTANT[site.kind], ":now", ""
+    if as_paid:
+        begun = paid = "ledger_references.paid_at"
+        only = " WHERE ledger_references.gift_id IS NULL"
     engine = create_engine(site.engine.url, isolation_level="AUTOCOMMIT")
     statement = text(
         "INSERT INTO donations (id, campaign_id, state, reference, amount_minor, currency,"  # noqa: S608 - constants
         " frequency, anonymous, created_at, paid_at, source, slot)"
         f" {_NUMBERS[site.kind]} SELECT 'don_' || ledger_references.id, 1, 'paid',"
         " ledger_references.name, 1000, 'USD', 'once',"
-        f" {'0' if site.kind == 'sqlite' else 'false'}, {_INSTANT[site.kind]}, :now,"
+        f" {'0' if site.kind == 'sqlite' else 'false'}, {begun}, {paid},"
         " 'https://example.org/article', 'top'"
-        " FROM numbers JOIN ledger_references ON ledger_references.id = i"
-    ).bindparams(bindparam("now", type_=UtcDateTime()))
+        f" FROM numbers JOIN ledger_references ON ledger_references.id = i{only}"
+    )
+    told: dict[str, object] = {"last": count}
+    if not as_paid:
+        statement = statement.bindparams(bindparam("now", type_=UtcDateTime()))
+        told["now"] = NOW
     with engine.connect() as connection:
-        connection.execute(statement, {"last": count, "now": NOW})
+        connection.execute(statement, told)
         connection.execute(text("ANALYZE"))
     engine.dispose()
 

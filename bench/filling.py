@@ -2,7 +2,8 @@
 
 The rows are those that the application itself would have written, so that `ledger verify` finds
 nothing (tests/bench/ proves it): every fiftieth entry is a refund, five gifts have one donor.
-References are named in no order, as Stripe's ids are.
+References are named in no order, as Stripe's ids are. With `months` the gifts are of so many
+months, one after the other, and came from one place of one article.
 """
 
 from __future__ import annotations
@@ -53,10 +54,45 @@ _AFTERWARDS = {
 }
 
 
-def fill(site: Site, entries: int) -> None:
-    """Give the campaign's present month so many entries. Its books must be empty."""
+ARTICLE, SLOT, HOST = "https://example.org/article", "top", "example.org"
+_PLACE = "INSERT INTO places (id, source, slot, site) VALUES (1, :source, :slot, :site)"
+# So many seconds after the month began, each gift in its turn.
+_LATER = {
+    "sqlite": "strftime('%Y-%m-%dT%H:%M:%S.000000Z', starts_at,"
+    " '+' || ({} % 2400000) || ' seconds')",
+    "postgresql": "starts_at + ({} % 2400000) * interval '1 second'",
+}
+_DONORS = (
+    "INSERT INTO period_donors (id, period_id, donor_key, donation_count)"
+    " SELECT row_number() OVER (ORDER BY period_id, donor_key), period_id, donor_key, count(*)"
+    " FROM ledger_references WHERE gift_id IS NULL GROUP BY period_id, donor_key"
+)
+_PARTS = (
+    "INSERT INTO period_parts (period_id, place_id, is_offline, is_regular, gross_minor,"
+    " refunds_minor, gift_count) SELECT period_id, :place, :no, :no,"
+    " sum(CASE WHEN amount_minor > 0 THEN amount_minor ELSE 0 END),"
+    " sum(CASE WHEN amount_minor < 0 THEN amount_minor ELSE 0 END),"
+    " sum(CASE WHEN amount_minor > 0 THEN 1 ELSE 0 END) FROM ledger_entries GROUP BY period_id"
+)
+_SUMS = (
+    "UPDATE periods SET raised_minor = coalesce((SELECT sum(gross_minor + refunds_minor) FROM"
+    " period_parts WHERE period_id = periods.id), 0), donation_count = coalesce((SELECT"
+    " sum(gift_count) FROM period_parts WHERE period_id = periods.id), 0), donor_count ="
+    " (SELECT count(*) FROM period_donors WHERE period_id = periods.id)"
+)
+
+
+def fill(site: Site, entries: int, *, months: int = 1) -> None:
+    """Give the campaign's first `months` periods, by id, so many entries. Its books are empty."""
     gifts = entries - entries // ENTRIES_A_REFUND
-    donors = -(-gifts // GIFTS_A_DONOR)
+    refunded = f"((i - {gifts}) * {_REFUNDED})"
+    gift = f"(CASE WHEN i <= {gifts} THEN i ELSE {refunded} END)"
+    # The first gifts are of the oldest month, which has the highest number.
+    period = f"({months} - ({gift} - 1) * {months} / {gifts})"
+    paid, place = (":now", 0)
+    if months > 1:
+        later = _LATER[site.kind].format(gift)
+        paid, place = f"(SELECT {later} FROM periods WHERE id = {period})", 1  # noqa: S608 - constants
     # An engine of its own: without the application's care for each transaction.
     engine = create_engine(site.engine.url, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
@@ -65,52 +101,34 @@ def fill(site: Site, entries: int) -> None:
         _insert(
             connection,
             "ledger_references (id, name, kind, gift_id, period_id, paid_at, donor_key,"
-            " stated_minor, posted_minor, entry_count, version)",
-            f"i, 'pi_' || {_NAME[site.kind]}, 'payment', NULL, 1, :now,"
-            f" 'donor:' || ((i - 1) / {GIFTS_A_DONOR}), {_GIFT_MINOR}, {_GIFT_MINOR}, 1, 1",
+            " stated_minor, posted_minor, entry_count, version, place_id)",
+            f"i, 'pi_' || {_NAME[site.kind]}, 'payment', NULL, {period}, {paid}, 'donor:' ||"
+            f" ((i - 1) / {GIFTS_A_DONOR}), {_GIFT_MINOR}, {_GIFT_MINOR}, 1, 1, {place}",
             numbers=(1, gifts),
         )
         _insert(
             connection,
             "ledger_references (id, name, kind, gift_id, period_id, paid_at, donor_key,"
-            " stated_minor, posted_minor, entry_count, version)",
-            f"i, 're_' || {_NAME[site.kind]}, 'refund', (i - {gifts}) * {_REFUNDED}, 1, :now,"
-            f" 'donor:' || (((i - {gifts}) * {_REFUNDED} - 1) / {GIFTS_A_DONOR}),"
-            f" {_REFUND_MINOR}, {_REFUND_MINOR}, 1, 0",
+            " stated_minor, posted_minor, entry_count, version, place_id)",
+            f"i, 're_' || {_NAME[site.kind]}, 'refund', {refunded}, {period},"
+            f" {paid}, 'donor:' || (({refunded} - 1) / {GIFTS_A_DONOR}),"
+            f" {_REFUND_MINOR}, {_REFUND_MINOR}, 1, 0, {place}",
             numbers=(gifts + 1, entries),
         )
         _insert(
             connection,
             "ledger_entries (id, reference_id, sequence, period_id, amount_minor, paid_at,"
             " posted_at, after_close, cause)",
-            f"i, i, 1, 1, CASE WHEN i <= {gifts} THEN {_GIFT_MINOR} ELSE {_REFUND_MINOR} END,"
-            f" :now, :now, {'0' if site.kind == 'sqlite' else 'false'}, 'bench'",
+            f"i, i, 1, {period}, CASE WHEN i <= {gifts} THEN {_GIFT_MINOR}"
+            f" ELSE {_REFUND_MINOR} END, {paid}, {paid},"
+            f" {'0' if site.kind == 'sqlite' else 'false'}, 'bench'",
             numbers=(1, entries),
         )
-        _insert(
-            connection,
-            "period_donors (id, period_id, donor_key, donation_count)",
-            f"i, 1, 'donor:' || (i - 1), CASE WHEN i < {donors} THEN {GIFTS_A_DONOR}"
-            f" ELSE {gifts - (donors - 1) * GIFTS_A_DONOR} END",
-            numbers=(1, donors),
-        )
-        connection.execute(
-            text(
-                "INSERT INTO period_parts (period_id, place_id, is_offline, is_regular,"
-                " gross_minor, refunds_minor, gift_count) SELECT 1, 0, :no, :no,"
-                " sum(CASE WHEN amount_minor > 0 THEN amount_minor ELSE 0 END),"
-                " sum(CASE WHEN amount_minor < 0 THEN amount_minor ELSE 0 END), :gifts"
-                " FROM ledger_entries"
-            ),
-            {"gifts": gifts, "no": False},
-        )
-        connection.execute(
-            text(
-                "UPDATE periods SET donation_count = :gifts, donor_count = :donors, raised_minor ="
-                " (SELECT sum(amount_minor) FROM ledger_entries) WHERE id = 1"
-            ),
-            {"gifts": gifts, "donors": donors},
-        )
+        connection.execute(text(_DONORS))
+        if place:
+            connection.execute(text(_PLACE), {"source": ARTICLE, "slot": SLOT, "site": HOST})
+        connection.execute(text(_PARTS), {"place": place, "no": False})
+        connection.execute(text(_SUMS))
         for statement in _AFTERWARDS[site.kind]:
             connection.execute(text(statement))
     engine.dispose()

@@ -15,7 +15,7 @@ from bench.growth import Measured
 from bench.rounds import median_ratio
 
 NAMES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
-PARTS = ("reading", "books", "rolling", "exports")
+PARTS = ("reading", "books", "rolling", "exports", "admin")
 _PLACE = r"(<!-- bench {} -->\n).*?(<!-- /bench {} -->)"
 
 

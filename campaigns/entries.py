@@ -16,6 +16,7 @@ from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from campaigns.ledger_models import (
+    GIFT_KINDS,
     EntryKind,
     LedgerEntry,
     PeriodPart,
@@ -95,13 +96,16 @@ def list_entries(
     session: Session, wanted: EntryFilter, *, before_id: int | None = None, limit: int
 ) -> Sequence[ListedEntry]:
     """Return entries, the last written first; `before_id` is the last one of the page before."""
+    period_ids = session.scalars(_periods(session, wanted)).all()
+    if not period_ids:
+        return []  # all entries would be gone through for it
     statement = (
         select(LedgerEntry, Reference, Period.key, Campaign, _gift.name)
         .join(Reference, Reference.id == LedgerEntry.reference_id)
         .join(Period, Period.id == LedgerEntry.period_id)
         .join(Campaign, Campaign.id == Period.campaign_id)
         .outerjoin(_gift, _gift.id == Reference.gift_id)
-        .where(*_entry_conditions(session, wanted))
+        .where(LedgerEntry.period_id.in_(period_ids), *_entry_conditions(wanted))
         .order_by(LedgerEntry.id.desc())
         .limit(limit)
     )
@@ -161,7 +165,7 @@ def _sum_late(session: Session, wanted: EntryFilter) -> dict[str, Figures]:
         .join(Period, Period.id == LedgerEntry.period_id)
         .join(Campaign, Campaign.id == Period.campaign_id)
         .outerjoin(_gift, _gift.id == Reference.gift_id)
-        .where(*_entry_conditions(session, wanted))
+        .where(LedgerEntry.period_id.in_(_periods(session, wanted)), *_entry_conditions(wanted))
         .group_by(Campaign.currency, Reference.kind, LedgerEntry.kind)
         .order_by(Campaign.currency)
     )
@@ -172,9 +176,8 @@ def _sum_late(session: Session, wanted: EntryFilter) -> dict[str, Figures]:
     return found
 
 
-def _entry_conditions(session: Session, wanted: EntryFilter) -> list[ColumnElement[bool]]:
-    parts = _periods(session, wanted)
-    conditions = [LedgerEntry.period_id.in_(parts), *_kinds(wanted.kind)]
+def _entry_conditions(wanted: EntryFilter) -> list[ColumnElement[bool]]:
+    conditions = _kinds(wanted.kind)
     if wanted.after_close:
         # In the very words of the index of those alone.
         conditions.append(and_(LedgerEntry.after_close))
@@ -197,9 +200,10 @@ def _kinds(kind: Counting | None) -> list[ColumnElement[bool]]:
         return [LedgerEntry.kind == EntryKind.COVER]
     conditions: list[ColumnElement[bool]] = [LedgerEntry.kind == EntryKind.GIFT]
     if kind is Counting.GIFT:
-        conditions.append(Reference.gift_id.is_(None))
+        conditions.append(Reference.kind.in_(GIFT_KINDS))
     elif kind is not None:
-        conditions.append(Reference.kind == kind.value)
+        # In the very words of the index of those alone.
+        conditions += [Reference.kind == kind.value, Reference.gift_id.is_not(None)]
     return conditions
 
 
@@ -211,6 +215,7 @@ def _periods(session: Session, wanted: EntryFilter) -> Select[int]:
         .join(Campaign, Campaign.id == Period.campaign_id)
         .outerjoin(Place, Place.id == PeriodPart.place_id)
         .where(*_part_conditions(session, wanted))
+        .distinct()
     )
 
 

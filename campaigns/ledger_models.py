@@ -32,6 +32,9 @@ class ReferenceKind(StrEnum):
         return self in {ReferenceKind.PAYMENT, ReferenceKind.OFFLINE}
 
 
+GIFT_KINDS = tuple(kind for kind in ReferenceKind if kind.is_gift)
+
+
 class EntryKind(StrEnum):
     """What an entry of the ledger adds to. Stored by value."""
 
@@ -63,6 +66,14 @@ class Reference(Base):
         Index("ix_ledger_references_gift_id", "gift_id"),
         # A month's latest gifts.
         Index("ix_ledger_references_period_id_paid_at", "period_id", "paid_at"),
+        # Refunds and disputes: few among gifts.
+        Index(
+            "ix_ledger_references_kind_id_reductions",
+            "kind",
+            "id",
+            sqlite_where=text("gift_id IS NOT NULL"),
+            postgresql_where=text("gift_id IS NOT NULL"),
+        ),
         {"sqlite_strict": True},
     )
 
@@ -99,7 +110,7 @@ class LedgerEntry(Base):
         # Two writers that read the same standing of a reference can't both post.
         UniqueConstraint("reference_id", "sequence"),
         CheckConstraint("amount_minor <> 0", name="amount_not_zero"),
-        Index("ix_ledger_entries_period_id", "period_id"),
+        Index("ix_ledger_entries_period_id_id", "period_id", "id"),
         # Why a closed month raised something else than was announced: few entries among many.
         Index(
             "ix_ledger_entries_period_id_after_close",

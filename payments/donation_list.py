@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, false, or_, select, tuple_
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from campaigns.ledger_models import Reference
 from campaigns.models import Campaign, Period
@@ -61,6 +61,8 @@ class FoundDonation:
     period_key: str | None
     donor: Donor | None
     sums: GiftSums | None
+    # By what it stands in its list: when it was begun, or, of a period's, when it was paid.
+    ordered_at: datetime
 
 
 def donation_ids(session: Session, references: Collection[str]) -> dict[str, str]:
@@ -78,11 +80,22 @@ def find_donations(
     after: tuple[datetime, str] | None = None,
     limit: int,
 ) -> Sequence[FoundDonation]:
-    """Return donations, the last begun first; `after` is the time and id of the one before."""
-    conditions = _conditions(wanted)
+    """Return donations, the last begun first; those of a period, the last paid first.
+
+    `after` is the `ordered_at` and the id of the one before.
+    """
+    conditions, time = _conditions(wanted), Donation.created_at
+    if wanted.period_key is not None:
+        # By the ledger's own index of a period's gifts: what was begun before and after them, on a
+        # campaign of a million, is not gone through.
+        named = select(Period.id).where(Period.key == wanted.period_key)
+        if wanted.campaign_id is not None:
+            named = named.where(Period.campaign_id == wanted.campaign_id)
+        conditions.append(Reference.period_id.in_(session.scalars(named).all()))
+        time = Reference.paid_at
     if after is not None:
-        conditions.append(tuple_(Donation.created_at, Donation.id) < after)
-    return _read(session, conditions, limit=limit)
+        conditions.append(tuple_(time, Donation.id) < after)
+    return _read(session, conditions, limit=limit, time=time)
 
 
 def search_donations(
@@ -151,7 +164,6 @@ def _conditions(wanted: DonationFilter) -> list[ColumnElement[bool]]:
         (wanted.offline, is_offline if wanted.offline else ~is_offline),
         (wanted.source, Donation.source == wanted.source),
         (wanted.slot, Donation.slot == wanted.slot),
-        (wanted.period_key, Period.key == wanted.period_key),
     ]
     conditions = [condition for value, condition in told if value is not None]
     if wanted.since is not None:
@@ -162,17 +174,21 @@ def _conditions(wanted: DonationFilter) -> list[ColumnElement[bool]]:
 
 
 def _read(
-    session: Session, conditions: Sequence[ColumnElement[bool]], *, limit: int
+    session: Session,
+    conditions: Sequence[ColumnElement[bool]],
+    *,
+    limit: int,
+    time: InstrumentedAttribute[datetime] = Donation.created_at,
 ) -> Sequence[FoundDonation]:
     # Outer joins, which the types of a Select don't know.
     statement: Select[*tuple[Any, ...]] = (
-        select(Donation, Campaign, Period.key, Donor)
+        select(Donation, Campaign, Period.key, Donor, time)
         .join(Campaign, Campaign.id == Donation.campaign_id)
         .outerjoin(Reference, Reference.name == Donation.reference)
         .outerjoin(Period, Period.id == Reference.period_id)
         .outerjoin(Donor, Donor.id == Donation.donor_id)
         .where(*conditions)
-        .order_by(Donation.created_at.desc(), Donation.id.desc())
+        .order_by(time.desc(), Donation.id.desc())
         .limit(limit)
     )
     rows = session.execute(statement).all()
@@ -184,6 +200,7 @@ def _read(
             period_key=key,
             donor=donor,
             sums=sums.get(donation.reference or ""),
+            ordered_at=ordered_at,
         )
-        for donation, campaign, key, donor in rows
+        for donation, campaign, key, donor, ordered_at in rows
     ]

@@ -72,11 +72,11 @@ class Donation(Base):
         CheckConstraint("amount_minor > 0", name="amount_positive"),
         CheckConstraint("frequency IN ('once', 'month', 'year')", name="frequency"),
         CheckConstraint("(state = 'paid') <= (paid_at IS NOT NULL)", name="paid_has_its_time"),
-        Index("ix_donations_campaign_id_created_at", "campaign_id", "created_at"),
-        # What an admin looks for, the newest first.
+        # What an admin looks for, the newest first: each holds its list in order to the last term.
+        Index("ix_donations_campaign_id_created_at_id", "campaign_id", "created_at", "id"),
         Index("ix_donations_created_at_id", "created_at", "id"),
-        Index("ix_donations_state_created_at", "state", "created_at"),
-        Index("ix_donations_source_created_at", "source", "created_at"),
+        Index("ix_donations_state_created_at_id", "state", "created_at", "id"),
+        Index("ix_donations_source_created_at_id", "source", "created_at", "id"),
         Index("ix_donations_amount_minor_created_at", "amount_minor", "created_at"),
         Index("ix_donations_subscription_id", "subscription_id"),
         # All gifts of one person: to show them, and to erase the person.

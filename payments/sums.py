@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from campaigns.ledger_models import Reference, ReferenceKind
+from campaigns.ledger_models import GIFT_KINDS, Reference, ReferenceKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +45,7 @@ class GiftSums:
 def read_sums(session: Session, references: Collection[str]) -> dict[str, GiftSums]:
     """Return the sums of these gifts by reference; one that the ledger has not got is left out."""
     gifts = session.scalars(
-        select(Reference).where(Reference.name.in_(references), Reference.gift_id.is_(None))
+        select(Reference).where(Reference.name.in_(references), Reference.kind.in_(GIFT_KINDS))
     ).all()
     reductions: dict[int, list[Reference]] = {row.id: [] for row in gifts}
     for row in session.scalars(select(Reference).where(Reference.gift_id.in_(reductions))):
