@@ -41,6 +41,7 @@ _DOINGS: Mapping[str, str] = {
     "setup.hidden": "put the steps of the first hour away",
     "setup.shown": "had the steps of the first hour shown again",
     "site.backup_begun": "copied the whole database",
+    "site.moved": "carried the site to another database",
     "site.restored": "put a copy of the whole database back",
     "stripe.connected": "registered this site’s webhook at Stripe",
     "stripe.payouts_asked": "asked Stripe for its payouts",

@@ -34,6 +34,7 @@ from sqlalchemy import (
     Row,
     String,
     Table,
+    create_engine,
     event,
     make_url,
 )
@@ -142,13 +143,24 @@ db = SQLAlchemy(session_options={"expire_on_commit": False})
 
 def engine_options(settings: Settings) -> dict[str, Any]:
     """Return what Flask-SQLAlchemy-Lite needs to open the engine of these settings."""
-    if settings.sqlite:
+    return _options(settings.database_url)
+
+
+def open_engine(database_url: str) -> Engine:
+    """Open another database than the application's own, in the same way; see `Settings`."""
+    engine = create_engine(**_options(database_url))
+    prepare_engine(engine)
+    return engine
+
+
+def _options(database_url: str) -> dict[str, Any]:
+    if database_url.startswith("sqlite"):
         return {
-            "url": settings.database_url,
+            "url": database_url,
             "connect_args": {"timeout": BUSY_TIMEOUT_SECONDS, "check_same_thread": False},
         }
     return {
-        "url": settings.database_url,
+        "url": database_url,
         "pool_pre_ping": True,
         "connect_args": {
             "application_name": "goalpost",

@@ -32,6 +32,18 @@ class SettingsError(ClickException):
         )
 
 
+def with_driver(database_url: str) -> str:
+    """Return a database's address as SQLAlchemy wants it; raise ValueError for all but ours."""
+    scheme, separator, rest = database_url.partition("://")
+    if not separator:
+        raise ValueError("is not a database address; use sqlite:///… or postgresql://…")
+    if scheme in {"postgres", "postgresql"}:
+        return f"postgresql+psycopg://{rest}"
+    if scheme not in {"sqlite", "postgresql+psycopg"}:
+        raise ValueError(f"names {scheme}; only sqlite and postgresql are supported")
+    return database_url
+
+
 class Settings(BaseSettings):
     """What an installation decides. Each field is the environment variable of its name.
 
@@ -204,14 +216,7 @@ class Settings(BaseSettings):
     @field_validator("database_url")
     @classmethod
     def _name_the_driver(cls, value: str) -> str:
-        scheme, separator, rest = value.partition("://")
-        if not separator:
-            raise ValueError("is not a database address; use sqlite:///… or postgresql://…")
-        if scheme in {"postgres", "postgresql"}:
-            return f"postgresql+psycopg://{rest}"
-        if scheme not in {"sqlite", "postgresql+psycopg"}:
-            raise ValueError(f"names {scheme}; only sqlite and postgresql are supported")
-        return value
+        return with_driver(value)
 
     @field_validator("ratelimit_storage_uri")
     @classmethod

@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Literal
 
-from flask import Blueprint, Flask, Response, current_app, jsonify
-from sqlalchemy import inspect, text
+from flask import Blueprint, Flask, Response, jsonify
+from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 from typing_extensions import TypedDict
@@ -24,6 +24,7 @@ from core.web import settings
 from ops import lookout
 from ops.jobs import JOBS
 from ops.models import JobRun
+from ops.revisions import current_revisions, newest_revisions
 from ops.runs import hangs_after, last_runs
 from ops.watch import LATE_TICK
 from payments.edge import current_limits
@@ -119,12 +120,7 @@ def examine() -> Iterator[Finding]:
 
 
 def _migrations(session: Session) -> Finding:
-    heads = {revision.revision for revision in current_app.extensions["alembic"].heads()}
-    current: set[str] = set()
-    # Read by hand: Alembic would open a second connection and, on SQLite, wait for this one.
-    if inspect(session.connection()).has_table("alembic_version"):
-        current = set(session.scalars(text("SELECT version_num FROM alembic_version")))
-    if current == heads:
+    if current_revisions(session.connection()) == newest_revisions():
         return Finding("migrations", ok=True, message="up to date", needed=True)
     return Finding(
         "migrations",

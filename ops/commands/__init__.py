@@ -10,6 +10,7 @@ from ops.commands.donations import donations
 from ops.commands.donors import donors
 from ops.commands.exports import export
 from ops.commands.guard import guard
+from ops.commands.move import move
 from ops.commands.notices import notices
 from ops.commands.outbox import outbox
 from ops.commands.schedule import campaigns
@@ -35,6 +36,7 @@ def init_app(app: Flask) -> None:
         doctor,
         backup,
         restore,
+        move,
         demo,
     ):
         app.cli.add_command(command)

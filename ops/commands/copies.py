@@ -26,6 +26,7 @@ from ops.copying import (
     new_file,
     refuse_books,
 )
+from ops.revisions import known_revisions
 
 
 @click.command("backup")
@@ -59,11 +60,9 @@ def restore(file: Path) -> None:
     """Fill the empty database that DATABASE_URL names from a backup, and bring it up to date."""
     if not file.is_file():
         raise NotFound(f"There is no file {file}.")
-    scripts = current_app.extensions["alembic"].script_directory
-    known = {script.revision for script in scripts.walk_revisions()}
     if settings().sqlite:
         revision = check_sqlite(file)
-        if revision not in known:
+        if revision not in known_revisions():
             raise CopyFailed(
                 f"{file.name} was made by a newer Goalpost (its tables are {revision})."
             )

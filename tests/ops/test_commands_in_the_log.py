@@ -67,6 +67,7 @@ OTHERS = {
     "guard status": "reads",
     "inbox list": "reads",
     "ledger": "reads",
+    "move": "tests/ops/test_moving.py",
     "notices": "tests/ops/test_notices.py",
     "outbox list": "reads",
     "quarantine list": "reads",
