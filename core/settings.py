@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+import os
 from email.utils import parseaddr
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from click import ClickException
+from dotenv import dotenv_values
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 INSTANCE_PATH = Path(__file__).resolve().parent.parent / "instance"
 
+# What may stand in a file instead, which the variable with `_FILE` behind its name names: a secret
+# that is mounted into a container is in no environment, and so in no list of processes.
+FROM_FILES = (
+    "database_url",
+    "secret_key",
+    "stripe_secret_key",
+    "stripe_webhook_secret",
+    "challenge_secret_key",
+    "mail_url",
+)
+_MOST_FILE_BYTES = 16 * 1024
 _LEAST_LIVE_SECRET = 32
 _MOST_BODY_BYTES = 1 << 20
 
@@ -326,10 +339,42 @@ class Settings(BaseSettings):
 
 def load_settings(**overrides: Any) -> Settings:
     """Read the settings from the environment; raise SettingsError that names every problem."""
+    from_files, problems = _read_files()
+    if problems:
+        raise SettingsError(problems)
     try:
-        return Settings(**overrides)
+        return Settings(**(from_files | overrides))
     except ValidationError as error:
         raise SettingsError(_sentences(error)) from None
+
+
+def _read_files() -> tuple[dict[str, str], list[str]]:
+    """Return the settings that stand in files, and what is wrong with those, in sentences."""
+    env_file = Settings.model_config.get("env_file")
+    told = {**(dotenv_values(str(env_file)) if env_file else {}), **os.environ}
+    found: dict[str, str] = {}
+    problems: list[str] = []
+    for name in FROM_FILES:
+        variable = f"{name.upper()}_FILE"
+        path = told.get(variable)
+        if not path:
+            continue
+        if told.get(name.upper()):
+            problems.append(f"{name.upper()} and {variable} are both set: take one away")
+            continue
+        try:
+            with Path(path).open("rb") as file:
+                content = file.read(_MOST_FILE_BYTES + 1)
+            text = content.decode("utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            why = getattr(error, "strerror", None) or "it is no text"
+            problems.append(f"{variable} names {path}, which can't be read: {why}")
+            continue
+        if not text or len(content) > _MOST_FILE_BYTES:
+            problems.append(f"{variable} names {path}, which is empty or too long")
+            continue
+        found[name] = text
+    return found, problems
 
 
 def _sentences(error: ValidationError) -> list[str]:
