@@ -13,6 +13,7 @@ from core.db import db
 from core.printing import sentences
 from core.web import settings
 from ops import demo_data
+from ops.advice import advise
 from ops.health import examine
 from ops.scheduler import run_scheduler
 from payments.fee_sums import verify_books
@@ -42,6 +43,8 @@ def doctor() -> None:
     click.echo(f"  site       {configured.base_url} ({mode})")
     click.echo(f"  database   {db.engine.dialect.name}")
     click.echo(f"  Stripe     {stripe}")
+    for name, told in advise(configured):
+        click.echo(f"-- {name:<12} {told}")
     findings = list(examine())
     for finding in findings:
         click.echo(f"{'ok' if finding.ok else '!!'} {finding.name:<12} {finding.message}")
