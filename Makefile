@@ -11,7 +11,7 @@ PYTHON ?= $(shell for name in python3.11 python3.12 python3.13 python3; do \
 	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name && break; done)
 WORKERS ?= auto
 
-.PHONY: help run test test-long bench lint types contracts audit sbom lock picture clean setup browser programs
+.PHONY: help run serve test test-long bench lint types contracts audit sbom lock picture clean setup browser programs
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z-]+):.*## /\1\t/' \
@@ -19,6 +19,9 @@ help: ## Show this list
 
 run: .venv/.installed ## Run the site on this machine, with a demo campaign (PORT=8010 for another port)
 	@exec $(BIN)/python -m ops.development $(if $(PORT),--port $(PORT))
+
+serve: .venv/.installed ## Serve the site to its readers; .env holds the settings
+	@exec $(BIN)/flask --app app serve
 
 test: setup lint types contracts ## Check everything that CI checks
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m 'not slow'

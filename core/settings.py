@@ -194,6 +194,25 @@ class Settings(BaseSettings):
         description="How old, in seconds, the numbers may be that readers get without the books"
         " being asked; `0` asks them each time.",
     )
+    web_host: str = Field(
+        default="127.0.0.1",
+        description="Where `serve` listens: `0.0.0.0` for every interface of the machine.",
+    )
+    web_port: int = Field(default=8000, ge=1, le=65_535, description="Its port.")
+    web_processes: int = Field(
+        default=1,
+        ge=1,
+        le=256,
+        description="How many processes serve the site: one on SQLite, a core's each on"
+        " PostgreSQL.",
+    )
+    web_threads: int = Field(
+        default=16,
+        ge=1,
+        le=256,
+        description="How many requests each of them works on at once: those of donors wait for"
+        " Stripe.",
+    )
     scheduler: Literal["apart", "inside"] = Field(
         default="apart",
         description="Where the jobs run: `apart` by `scheduler run`, `inside` the web process.",

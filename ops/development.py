@@ -184,12 +184,11 @@ def _flask(*arguments: str) -> list[str]:
 
 def _web(port: int, settings: Settings) -> list[str]:
     # On SQLite one process with threads: two that write would wait for each other.
-    workers = 1 if settings.sqlite else 2
-    return [
-        *(sys.executable, "-m", "gunicorn", "--bind", f"127.0.0.1:{port}"),
-        *("--workers", str(workers), "--worker-class", "gthread", "--threads", str(_WEB_THREADS)),
-        *("--no-control-socket", "--log-level", "warning", "app:create_app()"),
-    ]
+    processes = 1 if settings.sqlite else 2
+    return _flask(
+        *("serve", "--host", "127.0.0.1", "--port", str(port)),
+        *("--processes", str(processes), "--threads", str(_WEB_THREADS)),
+    )
 
 
 def _start_sandbox(

@@ -14,6 +14,7 @@ from ops.commands.move import move
 from ops.commands.notices import notices
 from ops.commands.outbox import outbox
 from ops.commands.schedule import campaigns
+from ops.commands.serving import serve
 from ops.commands.site import demo, doctor, scheduler
 from ops.commands.stripe import inbox, stripe
 
@@ -32,6 +33,7 @@ def init_app(app: Flask) -> None:
         outbox,
         notices,
         stripe,
+        serve,
         scheduler,
         doctor,
         backup,

@@ -12,13 +12,15 @@ from tests.live_site import clean_environment, free_port
 
 COMMANDS = {
     "flask": ["flask", "--app", "app", "run"],
+    "serve": ["flask", "--app", "app", "serve"],
     "gunicorn": ["gunicorn", "--no-control-socket", "app:create_app()"],
 }
 
 
 def run(server: str, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     port = str(free_port())
-    address = {"flask": ["--port", port], "gunicorn": ["--bind", f"127.0.0.1:{port}"]}
+    listen = ["--port", port]
+    address = {"flask": listen, "serve": listen, "gunicorn": ["--bind", f"127.0.0.1:{port}"]}
     return subprocess.run(
         [sys.executable, "-m", *COMMANDS[server], *address[server]],
         cwd=folder,

@@ -1,0 +1,157 @@
+"""`serve` as a real process: it answers, lets go of nobody, and does not start on old tables."""
+
+from __future__ import annotations
+
+import http.client
+import resource
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import make_url
+
+from tests.fake_events import WEBHOOK_SECRET
+from tests.live_site import ROOT, clean_environment, free_port
+
+START_SECONDS = 60.0
+ANSWER_SECONDS = 20.0
+IDLE = 1_000
+only_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+Start = Callable[..., subprocess.Popen[str]]
+
+
+@pytest.fixture
+def port() -> int:
+    return free_port()
+
+
+@pytest.fixture
+def start(database_url: str, port: int, tmp_path: Path) -> Iterator[Start]:
+    begun: list[subprocess.Popen[str]] = []
+
+    def start(*options: str, **environment: str) -> subprocess.Popen[str]:
+        told = {
+            "DATABASE_URL": database_url,
+            "SECRET_KEY": "test",
+            "STRIPE_SECRET_KEY": "sk_test_fake",
+            "STRIPE_WEBHOOK_SECRET": WEBHOOK_SECRET,
+        }
+        process = subprocess.Popen(
+            [sys.executable, "-m", "flask", "--app", f"{ROOT}/app.py", "serve", *options],
+            cwd=tmp_path,
+            env=clean_environment(WEB_PORT=str(port), **(told | environment)),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        begun.append(process)
+        return process
+
+    yield start
+    for process in begun:
+        process.terminate()
+        process.communicate(timeout=START_SECONDS)
+
+
+def ask(port: int, path: str = "/livez", method: str = "GET") -> int:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=ANSWER_SECONDS)
+    try:
+        connection.request(method, path)
+        return connection.getresponse().status
+    finally:
+        connection.close()
+
+
+def wait_until_open(process: subprocess.Popen[str], port: int) -> None:
+    until = time.monotonic() + START_SECONDS
+    while True:
+        assert process.poll() is None, process.communicate()[1]
+        assert time.monotonic() < until, "it does not answer"
+        try:
+            assert ask(port) == 200
+        except OSError:
+            time.sleep(0.05)
+        else:
+            return
+
+
+@only_sqlite
+def test_a_webhook_gets_through_a_thousand_idle_connections(start: Start, port: int) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 4 * IDLE)), hard))
+    process = start()
+    wait_until_open(process, port)
+    idle = [socket.create_connection(("127.0.0.1", port)) for _ in range(IDLE)]
+    try:
+        for connection in idle[::2]:
+            connection.send(b"POST /webhooks/stripe HTTP/1.1\r\nHost: goal")
+        # It was looked at, and not believed: the database answered, too.
+        assert ask(port, "/webhooks/stripe", "POST") == 400
+        assert ask(port, "/readyz") == 200
+    finally:
+        for connection in idle:
+            connection.close()
+
+
+@only_sqlite
+def test_a_request_that_runs_ends_before_the_server_does(
+    start: Start, port: int, database_url: str
+) -> None:
+    process = start()
+    wait_until_open(process, port)
+    found: list[int] = []
+    database = make_url(database_url).database
+    assert database is not None
+    books = sqlite3.connect(database, isolation_level=None, check_same_thread=False)
+    books.execute("BEGIN EXCLUSIVE")
+    asking = threading.Thread(target=lambda: found.append(ask(port, "/readyz")))
+    asking.start()
+    time.sleep(0.5)
+    assert found == []  # it waits for the books
+    process.send_signal(signal.SIGTERM)
+    time.sleep(0.5)
+    books.execute("ROLLBACK")
+    books.close()
+    asking.join()
+    assert found == [200]
+    assert process.wait(START_SECONDS) == 0
+
+
+def test_processes_of_a_site_answer_and_end_together(
+    start: Start, port: int, database_url: str
+) -> None:
+    count = 1 if database_url.startswith("sqlite") else 2
+    process = start("--processes", str(count), "--threads", "4")
+    wait_until_open(process, port)
+    assert all(ask(port, "/readyz") == 200 for _ in range(8))
+    process.terminate()
+    assert process.wait(START_SECONDS) == 0
+    with pytest.raises(OSError, match="refused"):
+        ask(port)
+
+
+@only_sqlite
+@pytest.mark.parametrize(
+    ("options", "environment", "said"),
+    [
+        (["--processes", "2"], {}, "On SQLite one process serves the site"),
+        ([], {"DATABASE_URL": "sqlite:///empty.sqlite"}, "run `flask --app app db upgrade`"),
+        ([], {"SECRET_KEY": ""}, "SECRET_KEY is missing"),
+    ],
+)
+def test_what_can_not_be_served_is_refused_with_what_to_do(
+    start: Start, options: list[str], environment: dict[str, str], said: str
+) -> None:
+    process = start(*options, **environment)
+    _, told = process.communicate(timeout=START_SECONDS)
+    assert process.returncode == 1
+    assert said in told
+    assert "Traceback" not in told
