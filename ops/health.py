@@ -20,7 +20,6 @@ from core.db import read_session
 from core.openapi import described
 from core.outbox import OutboxMail
 from core.sending import Sendable, read_unsent
-from core.settings import Settings
 from core.web import settings
 from ops import lookout
 from ops.jobs import JOBS
@@ -118,7 +117,6 @@ def examine() -> Iterator[Finding]:
     yield _outbox(session, OutboxMail, "mail", now())
     yield _outbox(session, OutboxCall, "calls", now())
     yield _guard(session, now())
-    yield _limits(settings())
 
 
 def _migrations(session: Session) -> Finding:
@@ -185,19 +183,6 @@ def _outbox(session: Session, kind: type[Sendable], name: str, instant: datetime
     if unsent.failed:
         message += ": see `flask --app app outbox list`"
     return Finding(name, ok=not old and not unsent.failed, message=message)
-
-
-def _limits(chosen: Settings) -> Finding:
-    if not chosen.ratelimit_storage_uri.startswith("memory:"):
-        return Finding("limits", ok=True, message="are counted in one place for all processes")
-    if chosen.web_processes == 1:
-        return Finding("limits", ok=True, message="are counted by the one process")
-    return Finding(
-        "limits",
-        ok=False,
-        message=f"are counted by each of {chosen.web_processes} processes alone, so that so many"
-        " times as much gets through: set RATELIMIT_STORAGE_URI to a Redis or Valkey",
-    )
 
 
 def _guard(session: Session, instant: datetime) -> Finding:
