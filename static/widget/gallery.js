@@ -1,5 +1,5 @@
 // @ts-check
-/** Shows the gallery's elements the numbers that the page made up for them. */
+/** Shows the gallery's elements, when all are there, the numbers that the page made up for them. */
 (async () => {
   await customElements.whenDefined('donation-goal');
   for (const element of /** @type {NodeListOf<any>} */ (document.querySelectorAll('donation-goal'))) {
