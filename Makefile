@@ -72,7 +72,7 @@ browser: .venv/.installed-dev
 
 programs:
 	@.ci/program redis-server redis-server
-	@.ci/program nginx nginx-light
+	@.ci/program nginx nginx
 
 .venv/bin/python:
 	@test -n "$(PYTHON)" || { echo 'Goalpost needs Python 3.11 or newer. Install it, or name it: make run PYTHON=/path/to/python3'; exit 1; }
