@@ -92,9 +92,7 @@ def _measure_reading(
 ) -> tuple[list[Reading], str]:
     with open_sites(kind) as make:
         readings = measure_reading(make, rounds=rounds, seconds=seconds, step=step)
-        # Two cores are busy with this alone; whatever is above that was others' work.
-        load = f"load average {os.getloadavg()[1]:.0f}"
-        return readings, machine([*versions(), make().database, load])
+        return readings, _busy(*versions(), make().database)
 
 
 def _measure(
@@ -124,8 +122,7 @@ def _measure_rolling(
     for kind in kinds:
         with open_sites(kind) as make:
             rolled.append(measure_rolling(make, campaigns, rounds=rounds, step=step))
-    load = f"load average {os.getloadavg()[1]:.0f}"
-    return rolling_tables(rolled, machine([*(one.database for one in rolled), load]), rounds=rounds)
+    return rolling_tables(rolled, _busy(*(one.database for one in rolled)), rounds=rounds)
 
 
 def _measure_exports(
@@ -137,8 +134,7 @@ def _measure_exports(
         with open_sites(kind) as make:
             exports += exporting.measure_exports(make, sizes, rounds=rounds, step=step)
             databases.append(make().database)
-    load = f"load average {os.getloadavg()[1]:.0f}"
-    return export_tables(writers, exports, machine([*databases, load]), rounds=rounds)
+    return export_tables(writers, exports, _busy(*databases), rounds=rounds)
 
 
 def _measure_admin(
@@ -149,8 +145,13 @@ def _measure_admin(
         with open_sites(kind) as make:
             pages += admin.measure_admin(make, sizes, rounds=rounds, step=step)
             databases.append(make().database)
-    load = f"load average {os.getloadavg()[1]:.0f}"
-    return admin_tables(pages, machine([*databases, load]), rounds=rounds)
+    return admin_tables(pages, _busy(*databases), rounds=rounds)
+
+
+def _busy(*measured: str) -> str:
+    """Say on what it was measured, and how busy that was."""
+    # Two cores are busy with this alone; whatever is above that was others' work.
+    return machine([*measured, f"load average {os.getloadavg()[1]:.0f}"])
 
 
 def _parser() -> argparse.ArgumentParser:

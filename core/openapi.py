@@ -16,7 +16,6 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cache
 from http import HTTPStatus
 from typing import Any, Literal, TypeAlias, TypeVar, cast
 
@@ -38,6 +37,7 @@ their addresses. Within v1 fields are added; none is taken away or changes what 
 """
 _TOKEN = "An owner makes it at `/admin/tokens` and chooses its scopes."  # noqa: S105 - no token
 _OPERATION = "goalpost_operation"
+_TEXT = "goalpost.openapi"
 _BLANK = re.compile(r"<(?:\w+(?:\([^)]*\))?:)?(\w+)>")
 _CACHED = "public, max-age=300"
 
@@ -119,18 +119,17 @@ def init_app(app: Flask) -> None:
 @described(dict[str, Any], has_tag=True)
 def description() -> Response:
     """Describe the APIs: this document."""
-    text = _text(cast("Flask", current_app._get_current_object()), settings().base_url)  # type: ignore[attr-defined]  # noqa: SLF001 - how Flask names what stands behind its proxy
+    kept = current_app.extensions
+    if _TEXT not in kept:  # written when it is first asked for: it takes a fifth of a second
+        document = write_document(current_app, base_url=settings().base_url)
+        kept[_TEXT] = json.dumps(document, ensure_ascii=False, indent=1)
+    text: str = kept[_TEXT]
     response = current_app.response_class(text, mimetype="application/json")
     response.headers["Access-Control-Allow-Origin"] = "*"
     response.headers["Cache-Control"] = _CACHED
     response.set_etag(hashlib.sha256(text.encode()).hexdigest()[:16])
     response.make_conditional(request)
     return response
-
-
-@cache
-def _text(app: Flask, base_url: str) -> str:
-    return json.dumps(write_document(app, base_url=base_url), ensure_ascii=False, indent=1)
 
 
 def write_document(app: Flask, *, base_url: str) -> Json:

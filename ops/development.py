@@ -28,7 +28,6 @@ from ops.children import ChildFailed, Children
 DEFAULT_PORT = 8000
 ENVIRONMENT_FILE = "development.env"
 MOST_PORT = 65_532  # the sandbox listens on the next one, the mail catcher on the two after
-_WEB_THREADS = 8
 _ARTICLE, _CAMPAIGN = "/demo/article", "/c/support-us"
 
 
@@ -185,10 +184,8 @@ def _flask(*arguments: str) -> list[str]:
 def _web(port: int, settings: Settings) -> list[str]:
     # On SQLite one process with threads: two that write would wait for each other.
     processes = 1 if settings.sqlite else 2
-    return _flask(
-        *("serve", "--host", "127.0.0.1", "--port", str(port)),
-        *("--processes", str(processes), "--threads", str(_WEB_THREADS)),
-    )
+    listen = ("--host", "127.0.0.1", "--port", str(port))
+    return _flask("serve", *listen, "--processes", str(processes))
 
 
 def _start_sandbox(

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
@@ -103,18 +104,25 @@ def postgres_template(worker_id: str) -> Iterator[PostgresTemplate]:
     template.close()
 
 
-@pytest.fixture(params=KINDS)
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """The address of a fresh, migrated database."""
+@contextmanager
+def fresh_database(request: pytest.FixtureRequest, kind: str, folder: Path) -> Iterator[str]:
+    """Give the address of a fresh, migrated database; SQLite's file lies in `folder`."""
     # Asked for by name, so that a test of SQLite alone starts no PostgreSQL.
-    if request.param == "sqlite":
+    if kind == "sqlite":
         template: SqliteTemplate = request.getfixturevalue("sqlite_template")
-        with template.copy(tmp_path) as url:
+        with template.copy(folder) as url:
             yield url
     else:
         server: PostgresTemplate = request.getfixturevalue("postgres_template")
         with server.copy() as url:
             yield url
+
+
+@pytest.fixture(params=KINDS)
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The address of a fresh, migrated database."""
+    with fresh_database(request, request.param, tmp_path) as url:
+        yield url
 
 
 @pytest.fixture

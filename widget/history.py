@@ -29,7 +29,7 @@ from core.words import Words, direction_of, language_tag, words_of
 from widget import timeline
 from widget.feed import Site, announced_title, write_feed
 from widget.routes import conditional
-from widget.script import make_asset
+from widget.script import digest_of
 
 PAGE_PERIODS = 24
 FEED_PERIODS = 24
@@ -203,4 +203,4 @@ def _cached(page: str, slug: str) -> Response:
 def _kept(response: Response, body: str, slug: str) -> Response:
     response.headers["Cache-Control"] = _CACHED
     response.headers["Surrogate-Key"] = f"campaign-{slug}"
-    return conditional(response, tag=make_asset(body).digest, weak=True)
+    return conditional(response, tag=digest_of(body.encode()), weak=True)

@@ -14,7 +14,7 @@ from core.words import SOURCE_LANGUAGE
 from widget.drawing import is_legible
 from widget.pixels import make_png
 from widget.routes import asked_locale, conditional
-from widget.script import make_asset
+from widget.script import digest_of, make_asset
 from widget.svg import dark_colours, draw_svg, light_colours, style_of
 
 # What fetches pictures for mail and feeds keeps them for hours anyway.
@@ -47,7 +47,7 @@ def image_svg(slug: str) -> Response:
     policy = f"default-src 'none'; style-src '{style.integrity}'; frame-ancestors 'none'; sandbox"
     svg = draw_svg(face, theme)
     response = current_app.response_class(svg, mimetype="image/svg+xml")
-    return told(response, tag=make_asset(svg).digest, slug=slug, policy=policy)
+    return told(response, tag=digest_of(svg.encode()), slug=slug, policy=policy)
 
 
 @bp.get("/c/<slug>.png")
@@ -58,7 +58,7 @@ def image_png(slug: str) -> Response:
     svg = draw_svg(face, "dark" if is_dark else "light")
     png = make_png(svg, dark_colours(face) if is_dark else light_colours(face))
     response = current_app.response_class(png, mimetype="image/png")
-    return told(response, tag=make_asset(svg).digest, slug=slug, policy="default-src 'none'")
+    return told(response, tag=digest_of(svg.encode()), slug=slug, policy="default-src 'none'")
 
 
 def drawable_face(slug: str) -> Face:

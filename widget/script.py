@@ -50,6 +50,11 @@ class Asset:
     integrity: str  # for `<script integrity>` and content security policies
 
 
+def digest_of(body: bytes) -> str:
+    """Return what a body is known by in addresses and entity tags."""
+    return hashlib.sha256(body).hexdigest()[:16]
+
+
 def make_asset(text: str) -> Asset:
     """Compress and name a text."""
     body = text.encode()
@@ -58,7 +63,7 @@ def make_asset(text: str) -> Asset:
         body=body,
         # No time stamp, so that the same input makes the same bytes on every process.
         gzipped=gzip.compress(body, compresslevel=9, mtime=0),
-        digest=sha256.hexdigest()[:16],
+        digest=digest_of(body),
         integrity="sha256-" + base64.b64encode(sha256.digest()).decode(),
     )
 

@@ -52,7 +52,8 @@ def serve(host: str | None, port: int | None, processes: int | None, threads: in
         http1_settings=HTTP1Settings(header_read_timeout=HEAD_MILLISECONDS),
         workers_kill_timeout=STOP_SECONDS,
         respawn_failed_workers=True,
-        log_level=LogLevels.warning,
+        # Its warning is of more threads than cores, which are wanted: they wait for Stripe.
+        log_level=LogLevels.error,
     ).serve()
 
 

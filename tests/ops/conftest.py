@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from click.testing import Result
@@ -10,9 +13,12 @@ from flask import Flask
 from sqlalchemy.orm import Session
 
 from tests.core.receiver import Receiver
+from tests.live_site import clean_environment
 from tests.subscribers import subscribe
 
 Run = Callable[..., Result]
+Start = Callable[..., subprocess.Popen[str]]
+STOP_SECONDS = 60.0
 
 
 @pytest.fixture
@@ -24,6 +30,34 @@ def run(app: Flask) -> Run:
         return runner.invoke(args=list(words))
 
     return run
+
+
+@pytest.fixture
+def start(database_url: str, tmp_path: Path) -> Iterator[Start]:
+    """Start `python -m` of these words on the test's books; end what is left of it afterwards."""
+    begun: list[subprocess.Popen[str]] = []
+
+    def start(*command: str, **settings: str) -> subprocess.Popen[str]:
+        environment = {"DATABASE_URL": database_url, "SECRET_KEY": "test", **settings}
+        process = subprocess.Popen(
+            [sys.executable, "-m", *command],
+            cwd=tmp_path,
+            env=clean_environment(**environment),
+            stdin=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        begun.append(process)
+        return process
+
+    yield start
+    for process in begun:
+        process.terminate()  # it ends its own first
+        try:
+            process.communicate(timeout=STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
 
 
 @pytest.fixture

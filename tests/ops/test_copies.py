@@ -8,8 +8,7 @@ import sqlite3
 import stat
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
@@ -31,8 +30,7 @@ from payments.adopting import NOTE
 from payments.models import Donation, Subscription
 from payments.quarantine import list_quarantined
 from payments.thanking import post_thanks
-from tests.conftest import MakeCampaign, make_settings
-from tests.databases import PostgresTemplate, SqliteTemplate
+from tests.conftest import MakeCampaign, fresh_database, make_settings
 from tests.fake_gateway import FakeGateway
 from tests.ops.conftest import Run
 from tests.payments.conftest import Books
@@ -49,20 +47,6 @@ def _programs(monkeypatch: pytest.MonkeyPatch) -> None:
     if packaged is not None and packaged.origin is not None:
         programs = Path(packaged.origin).parent / "pginstall" / "bin"
         monkeypatch.setenv("PATH", f"{programs}{os.pathsep}{os.environ['PATH']}")
-
-
-@contextmanager
-def another(request: pytest.FixtureRequest, kind: str, folder: Path) -> Iterator[str]:
-    """Give the address of another migrated, empty database of the same kind."""
-    folder.mkdir()
-    if kind == "sqlite":
-        template: SqliteTemplate = request.getfixturevalue("sqlite_template")
-        with template.copy(folder) as url:
-            yield url
-    else:
-        server: PostgresTemplate = request.getfixturevalue("postgres_template")
-        with server.copy() as url:
-            yield url
 
 
 def test_old_backup_is_brought_to_parity_and_nothing_is_there_twice(
@@ -92,7 +76,8 @@ def test_old_backup_is_brought_to_parity_and_nothing_is_there_twice(
     books.hear(kept_apart.id)
 
     kind = app.extensions["goalpost.settings"].database_url.partition(":")[0].partition("+")[0]
-    with another(request, kind, tmp_path / "new") as url:
+    (tmp_path / "new").mkdir()
+    with fresh_database(request, kind, tmp_path / "new") as url:
         restored = create_app(make_settings(database_url=url), clock=clock, gateway=fake_gateway)
         command = restored.test_cli_runner().invoke
         put_back = command(args=["restore", str(copy)])

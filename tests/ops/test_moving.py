@@ -23,8 +23,7 @@ from core.settings import Settings
 from ops import moving
 from ops.copying import filled_tables
 from payments.models import Breaker, Donation, Donor, Subscription
-from tests.conftest import START, MakeCampaign, make_settings
-from tests.databases import PostgresTemplate, SqliteTemplate
+from tests.conftest import START, MakeCampaign, fresh_database, make_settings
 from tests.fake_gateway import FakeGateway
 from tests.ops.conftest import Run
 from tests.payments.conftest import Books
@@ -48,16 +47,10 @@ FILLED = set(
 @pytest.fixture
 def other_url(request: pytest.FixtureRequest, database_url: str, tmp_path: Path) -> Iterator[str]:
     """The address of an empty, migrated database of the other kind."""
-    if database_url.startswith("sqlite"):
-        server: PostgresTemplate = request.getfixturevalue("postgres_template")
-        with server.copy() as url:
-            yield url
-    else:
-        folder = tmp_path / "other"
-        folder.mkdir()
-        template: SqliteTemplate = request.getfixturevalue("sqlite_template")
-        with template.copy(folder) as url:
-            yield url
+    kind = "postgresql" if database_url.startswith("sqlite") else "sqlite"
+    (tmp_path / "other").mkdir()
+    with fresh_database(request, kind, tmp_path / "other") as url:
+        yield url
 
 
 @pytest.fixture

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
-import sys
 import threading
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -28,8 +26,8 @@ from ops.runs import claim_run
 from ops.ticking import Ticks, _Every
 from payments.edge import open_session
 from tests.conftest import START, make_settings
-from tests.live_site import ROOT, clean_environment, free_port
-from tests.ops.conftest import Run
+from tests.live_site import ROOT, free_port
+from tests.ops.conftest import Run, Start
 
 only_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 EVERY = timedelta(seconds=10)
@@ -202,33 +200,10 @@ def test_clock_that_goes_back_does_not_stop_the_ticks() -> None:
     assert ticks.stop() == []
 
 
-@pytest.fixture
-def start(database_url: str, tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
-    """Start a process of ours on the test's books; end what is left of it afterwards."""
-    processes: list[subprocess.Popen[str]] = []
-
-    def start(*command: str, **settings: str) -> subprocess.Popen[str]:
-        environment = {"DATABASE_URL": database_url, "SECRET_KEY": "test", **settings}
-        process = subprocess.Popen(
-            [sys.executable, "-m", *command],
-            cwd=tmp_path,
-            env=clean_environment(**environment),
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        processes.append(process)
-        return process
-
-    yield start
-    for process in processes:
-        process.kill()
-        process.communicate()
-
-
 @only_sqlite
 @pytest.mark.parametrize("name", ["slow", "stuck"])
 def test_scheduler_that_is_stopped_lets_jobs_end_and_names_those_that_do_not(
-    start: Callable[..., subprocess.Popen[str]], tmp_path: Path, name: str
+    start: Start, tmp_path: Path, name: str
 ) -> None:
     wait = "30" if name == "slow" else "0.5"
     process = start("tests.ops.scheduler_process", str(tmp_path), name, SCHEDULER_STOP_SECONDS=wait)
@@ -246,7 +221,7 @@ def test_scheduler_that_is_stopped_lets_jobs_end_and_names_those_that_do_not(
 
 @only_sqlite
 def test_web_server_alone_runs_the_jobs_and_stops_cleanly(
-    start: Callable[..., subprocess.Popen[str]],
+    start: Start,
 ) -> None:
     port = free_port()
     process = start(

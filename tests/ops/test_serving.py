@@ -8,23 +8,20 @@ import signal
 import socket
 import sqlite3
 import subprocess
-import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 from sqlalchemy import make_url
 
 from tests.fake_events import WEBHOOK_SECRET
-from tests.live_site import ROOT, clean_environment, free_port
+from tests.live_site import ROOT, free_port
+from tests.ops.conftest import Start
 
 START_SECONDS = 60.0
 ANSWER_SECONDS = 20.0
 IDLE = 1_000
 only_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-Start = Callable[..., subprocess.Popen[str]]
 
 
 @pytest.fixture
@@ -33,32 +30,18 @@ def port() -> int:
 
 
 @pytest.fixture
-def start(database_url: str, port: int, tmp_path: Path) -> Iterator[Start]:
-    begun: list[subprocess.Popen[str]] = []
+def serve(start: Start, port: int) -> Start:
+    """Start the server, with these options and settings."""
 
-    def start(*options: str, **environment: str) -> subprocess.Popen[str]:
+    def serve(*options: str, **settings: str) -> subprocess.Popen[str]:
         told = {
-            "DATABASE_URL": database_url,
-            "SECRET_KEY": "test",
+            "WEB_PORT": str(port),
             "STRIPE_SECRET_KEY": "sk_test_fake",
             "STRIPE_WEBHOOK_SECRET": WEBHOOK_SECRET,
         }
-        process = subprocess.Popen(
-            [sys.executable, "-m", "flask", "--app", f"{ROOT}/app.py", "serve", *options],
-            cwd=tmp_path,
-            env=clean_environment(WEB_PORT=str(port), **(told | environment)),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        begun.append(process)
-        return process
+        return start("flask", "--app", f"{ROOT}/app.py", "serve", *options, **(told | settings))
 
-    yield start
-    for process in begun:
-        process.terminate()
-        process.communicate(timeout=START_SECONDS)
+    return serve
 
 
 def ask(port: int, path: str = "/livez", method: str = "GET") -> int:
@@ -84,10 +67,10 @@ def wait_until_open(process: subprocess.Popen[str], port: int) -> None:
 
 
 @only_sqlite
-def test_a_webhook_gets_through_a_thousand_idle_connections(start: Start, port: int) -> None:
+def test_a_webhook_gets_through_a_thousand_idle_connections(serve: Start, port: int) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 4 * IDLE)), hard))
-    process = start()
+    process = serve()
     wait_until_open(process, port)
     idle = [socket.create_connection(("127.0.0.1", port)) for _ in range(IDLE)]
     try:
@@ -103,9 +86,9 @@ def test_a_webhook_gets_through_a_thousand_idle_connections(start: Start, port: 
 
 @only_sqlite
 def test_a_request_that_runs_ends_before_the_server_does(
-    start: Start, port: int, database_url: str
+    serve: Start, port: int, database_url: str
 ) -> None:
-    process = start()
+    process = serve()
     wait_until_open(process, port)
     found: list[int] = []
     database = make_url(database_url).database
@@ -126,10 +109,10 @@ def test_a_request_that_runs_ends_before_the_server_does(
 
 
 def test_processes_of_a_site_answer_and_end_together(
-    start: Start, port: int, database_url: str
+    serve: Start, port: int, database_url: str
 ) -> None:
     count = 1 if database_url.startswith("sqlite") else 2
-    process = start("--processes", str(count), "--threads", "4")
+    process = serve("--processes", str(count), "--threads", "4")
     wait_until_open(process, port)
     assert all(ask(port, "/readyz") == 200 for _ in range(8))
     process.terminate()
@@ -148,9 +131,9 @@ def test_processes_of_a_site_answer_and_end_together(
     ],
 )
 def test_what_can_not_be_served_is_refused_with_what_to_do(
-    start: Start, options: list[str], environment: dict[str, str], said: str
+    serve: Start, options: list[str], environment: dict[str, str], said: str
 ) -> None:
-    process = start(*options, **environment)
+    process = serve(*options, **environment)
     _, told = process.communicate(timeout=START_SECONDS)
     assert process.returncode == 1
     assert said in told

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.databases import KINDS, PostgresTemplate, SqliteTemplate
+from tests.conftest import fresh_database
+from tests.databases import KINDS
 
 OpenDatabase = Callable[[], AbstractContextManager[str]]
 
@@ -14,8 +15,4 @@ OpenDatabase = Callable[[], AbstractContextManager[str]]
 @pytest.fixture(params=KINDS)
 def open_database(request: pytest.FixtureRequest, tmp_path: Path) -> OpenDatabase:
     """Opens a fresh, migrated database as often as it is called, one after the other."""
-    if request.param == "sqlite":
-        template: SqliteTemplate = request.getfixturevalue("sqlite_template")
-        return lambda: template.copy(tmp_path)
-    server: PostgresTemplate = request.getfixturevalue("postgres_template")
-    return server.copy
+    return lambda: fresh_database(request, request.param, tmp_path)
