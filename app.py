@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-
 from flask import Flask
 from flask_alembic import Alembic
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -21,7 +19,7 @@ import widget.faces
 import widget.snapshots
 from core import clock as clocks
 from core import db as database
-from core import openapi, web
+from core import logs, openapi, web
 from core.settings import INSTANCE_PATH, Settings, load_settings
 from payments.gateway import Gateway
 
@@ -37,8 +35,7 @@ def create_app(
     `clock` and `gateway` are for the tests and the demo; the settings decide them otherwise.
     """
     settings = settings or load_settings()
-    logging.basicConfig(level=settings.log_level, format="%(levelname)s %(name)s: %(message)s")
-    logging.getLogger("stripe").setLevel(logging.WARNING)  # it tells of each request it makes
+    logs.configure(settings)
     app = Flask(__name__, instance_path=str(INSTANCE_PATH))
     app.config.update(
         DEBUG=False,  # whatever FLASK_DEBUG says: `flask --debug run` still turns it on
@@ -53,6 +50,7 @@ def create_app(
     )
     app.extensions[web.EXTENSION] = settings
     app.extensions[clocks.EXTENSION] = clock or clocks.clock_of(settings.clock_file)
+    logs.init_app(app, settings)  # first, so that a request's line is written last
     database.init_app(app, settings)
     Alembic(app, metadatas=database.Base.metadata, run_mkdir=False)
     web.init_app(app)

@@ -157,10 +157,13 @@ def _options(database_url: str) -> dict[str, Any]:
     if database_url.startswith("sqlite"):
         return {
             "url": database_url,
+            "hide_parameters": True,
             "connect_args": {"timeout": BUSY_TIMEOUT_SECONDS, "check_same_thread": False},
         }
     return {
         "url": database_url,
+        # An error's text is kept and shown: it names the statement, and not whose row it was of.
+        "hide_parameters": True,
         "pool_pre_ping": True,
         "connect_args": {
             "application_name": "goalpost",

@@ -237,6 +237,10 @@ class Settings(BaseSettings):
         pattern="^(DEBUG|INFO|WARNING|ERROR)$",
         description="How much is logged: DEBUG, INFO, WARNING or ERROR.",
     )
+    log_format: Literal["text", "json"] = Field(
+        default="text",
+        description="How: `text` for people, `json` for programs, one object a line.",
+    )
 
     @field_validator("stripe_webhook_secret", mode="before")
     @classmethod

@@ -14,6 +14,7 @@ from markupsafe import Markup
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
 from werkzeug.exceptions import HTTPException
 
+from core import logs
 from core.errors import (
     Conflict,
     DomainError,
@@ -206,7 +207,7 @@ def _http_error(error: HTTPException) -> Response | tuple[Response, int]:
 def _database_error(error: DBAPIError) -> tuple[Response, int]:
     if isinstance(error, _OUR_MISTAKES):
         raise error
-    current_app.logger.error("the database does not answer: %s", error.orig)
+    current_app.logger.error("the database does not answer: %s", logs.told(error))
     return _answer(
         HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", N_("We can't reach our books just now."), ""
     )

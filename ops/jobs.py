@@ -22,6 +22,7 @@ from core.auditlog import Actor, record
 from core.calls import send_due_calls
 from core.clock import now, stopwatch
 from core.db import in_transaction
+from core.logs import bind, new_id
 from core.outbox import send_due
 from core.smtp import smtp_server
 from core.upkeep import all_to_forget
@@ -273,6 +274,7 @@ def tick(app: Flask, name: str) -> None:
 
 def _run(name: str, begun_at: datetime) -> None:
     job, _ = JOBS[name]
+    bind(run_id=new_id(), job=name)
     took_ms = stopwatch()
     error = None
     try:

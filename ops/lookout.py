@@ -17,6 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from core import clock as clocks
 from core.clock import now
 from core.db import db, read_only
+from core.logs import told
 from ops.jobs import send_calls, send_mail
 from ops.watch import LATE_TICK, is_late, last_tick, tell_late
 from payments.edge import open_session
@@ -53,16 +54,16 @@ def look_at_scheduler(app: Flask) -> bool:
             if not is_late(last_tick(session), now()):
                 return False
         with open_session() as session:
-            told = tell_late(session, now=now())
+            count = tell_late(session, now=now())
             session.commit()
     except SQLAlchemyError:
         log.exception("could not look at the scheduler")
         return False
-    if told:
+    if count:
         log.error("the scheduler does not run")
         # Not beside the answer: a mail server may take its time.
         threading.Thread(target=_send, args=(app,), daemon=True, name="lookout").start()
-    return told > 0
+    return count > 0
 
 
 def _send(app: Flask) -> None:
@@ -72,4 +73,4 @@ def _send(app: Flask) -> None:
             try:
                 send()
             except (OSError, SQLAlchemyError) as error:
-                log.warning("%s: %s", send.__name__, error)
+                log.warning("%s: %s", send.__name__, told(error))

@@ -9,6 +9,7 @@ from flask import Blueprint, Response, current_app, request
 
 from core.clock import now
 from core.db import in_transaction
+from core.logs import bind, bound
 from core.web import settings
 from payments.edge import csrf, current_gateway, open_session
 from payments.errors import PaymentsNotSetUp, UntrustedEvent
@@ -39,6 +40,7 @@ def stripe_webhook() -> tuple[Response, int]:
         return _json({"error": {"code": error.code, "message": error.message}}), 400
     is_new = in_transaction(open_session, lambda session: accept_event(session, event, now=now()))
     response = _json({"received": True})
+    request_id = bound()
     app, clock = current_app._get_current_object(), now  # type: ignore[attr-defined] # noqa: SLF001 - Flask's documented way
 
     def work() -> None:
@@ -46,6 +48,7 @@ def stripe_webhook() -> tuple[Response, int]:
             return  # the scheduler does it: readers must not wait for a Stripe that is slow
         try:
             with app.app_context():
+                bind(**request_id)
                 state = work_event(
                     open_session, gateway, event.id, livemode=settings().livemode, now=clock
                 )

@@ -9,6 +9,7 @@ from io import BytesIO
 from typing import Any
 from urllib.parse import urlsplit
 
+from core.logs import BY_ITSELF
 from widget.ready import Headers
 
 Environ = dict[str, Any]
@@ -44,6 +45,7 @@ def ask_as_nobody(application: Application, *, base_url: str, path: str, query: 
         "wsgi.multithread": True,
         "wsgi.multiprocess": True,
         "wsgi.run_once": False,
+        BY_ITSELF: True,
     }
     told: list[Any] = []
 

@@ -256,10 +256,10 @@ class Snapshots:
             held = self._answer(key)
             has_failed = False
         except _Failed:
-            _log.debug("no answer to %s", key)  # the application has told why
+            _log.debug("no answer to %s", _path(key))  # the application has told why
         except Exception:  # noqa: BLE001 - the edge of a job
             # Whatever went wrong, readers keep the last value.
-            _log.exception("asking for %s failed", key)
+            _log.exception("asking for %s failed", _path(key))
         finally:
             with self._lock:
                 old = self._look_up(key)
@@ -291,6 +291,11 @@ class Snapshots:
             until=min(made_at + self._limit_seconds, turn),
             was_used=old is not None,
         )
+
+
+def _path(key: Key) -> str:
+    """Return an address without its query, which holds the addresses of other sites."""
+    return key if isinstance(key, str) else key[0]
 
 
 _layers: WeakSet[Snapshots] = WeakSet()

@@ -7,6 +7,7 @@ from flask import current_app
 from flask.cli import with_appcontext
 
 from core.db import db
+from core.logs import dict_config
 from core.settings import Settings
 from core.web import settings
 from ops.health import examine
@@ -54,6 +55,7 @@ def serve(host: str | None, port: int | None, processes: int | None, threads: in
         respawn_failed_workers=True,
         # Its warning is of more threads than cores, which are wanted: they wait for Stripe.
         log_level=LogLevels.error,
+        log_dictconfig=dict_config(chosen),
     ).serve()
 
 

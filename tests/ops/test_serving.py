@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import json
 import resource
 import signal
 import socket
@@ -138,3 +139,15 @@ def test_what_can_not_be_served_is_refused_with_what_to_do(
     assert process.returncode == 1
     assert said in told
     assert "Traceback" not in told
+
+
+@only_sqlite
+def test_every_line_of_the_server_s_log_is_an_object(serve: Start, port: int) -> None:
+    process = serve(LOG_FORMAT="json", LOG_LEVEL="DEBUG")
+    wait_until_open(process, port)
+    assert ask(port, "/nowhere") == 404
+    process.send_signal(signal.SIGTERM)
+    lines = process.communicate(timeout=START_SECONDS)[1].splitlines()
+    told = [json.loads(line) for line in lines]
+    assert {"time", "level", "logger", "message"} <= set.intersection(*(set(one) for one in told))
+    assert "GET (not found) 404" in [one["message"] for one in told]
