@@ -232,11 +232,18 @@ def give(session: Session, clock: MovableClock) -> Give:
 
 
 def browser_launch_options() -> dict[str, Any]:
-    """Take the system's Chromium where there is one, and Playwright's own otherwise."""
-    system = shutil.which("chromium")
+    """Take the system's Chromium where there is one, and Playwright's own otherwise.
+
+    The shell without windows first: `.ci/browser` sees to it.
+    """
+    system = shutil.which("chromium-headless-shell") or shutil.which("chromium")
     return {
         "headless": True,
-        "args": ["--no-sandbox", "--disable-gpu"],
+        "args": [
+            *("--no-sandbox", "--disable-gpu"),
+            # Nothing beyond this machine is found, whatever a page asks for.
+            "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE *localhost",
+        ],
         **({"executable_path": system} if system else {}),
     }
 
