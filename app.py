@@ -5,7 +5,6 @@ from __future__ import annotations
 from flask import Flask
 from flask_alembic import Alembic
 from werkzeug.middleware.proxy_fix import ProxyFix
-from whitenoise import WhiteNoise
 
 import admin.routes
 import ops.commands
@@ -19,7 +18,7 @@ import widget.faces
 import widget.snapshots
 from core import clock as clocks
 from core import db as database
-from core import logs, openapi, web
+from core import logs, openapi, static, web
 from core.settings import INSTANCE_PATH, Settings, load_settings
 from payments.gateway import Gateway
 
@@ -36,7 +35,7 @@ def create_app(
     """
     settings = settings or load_settings()
     logs.configure(settings)
-    app = Flask(__name__, instance_path=str(INSTANCE_PATH))
+    app = Flask(__name__, instance_path=str(INSTANCE_PATH), static_url_path=static.static_path())
     app.config.update(
         DEBUG=False,  # whatever FLASK_DEBUG says: `flask --debug run` still turns it on
         SECRET_KEY=settings.secret_key.get_secret_value(),
@@ -61,13 +60,7 @@ def create_app(
     ops.health.init_app(app)
     ops.commands.init_app(app)
     ops.scheduler.init_app(app)
-    served = WhiteNoise(
-        app.wsgi_app,
-        root=f"{app.root_path}/static",
-        prefix="static/",
-        add_headers_function=web.static_headers,
-    )
     hops = settings.trusted_proxies
-    app.wsgi_app = ProxyFix(served, x_for=hops, x_proto=hops)  # type: ignore[method-assign]
+    app.wsgi_app = ProxyFix(static.init_app(app), x_for=hops, x_proto=hops)  # type: ignore[method-assign]
     widget.snapshots.init_app(app)  # outermost: what it holds never reaches Flask
     return app

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, cast
 from urllib.parse import urlencode
-from wsgiref.headers import Headers
 
 from babel import Locale
 from flask import Flask, Response, current_app, jsonify, render_template, request
@@ -169,13 +168,6 @@ def answer_error(error: DomainError) -> tuple[Response, int]:
     """Answer with what `error` says, in the reader's language: as a page, or as JSON."""
     words = words_of(reader_locale(SOURCE_LANGUAGE))
     return _answer(status_of(error), error.code, error.told(words), error.hint, field=error.field)
-
-
-def static_headers(headers: Headers, _path: str, _url: str) -> None:
-    """Give WhiteNoise's answers, which pass Flask by, the headers that every answer has."""
-    headers["X-Content-Type-Options"] = "nosniff"
-    headers["Content-Security-Policy"] = "default-src 'none'"
-    headers["Cross-Origin-Resource-Policy"] = "cross-origin"
 
 
 def _fill_headers(response: Response) -> Response:

@@ -10,6 +10,7 @@ from flask import render_template
 
 from campaigns.face import Face
 from campaigns.look import ink_on
+from core.static import static_path
 from core.web import settings
 from widget.card import HEIGHT, WIDTH, plan_card
 from widget.drawing import is_legible
@@ -50,6 +51,7 @@ def draw_preview(
     may frame it.
     """
     base_url, style = settings().base_url, frame_style(face)
+    files = f"{base_url}{static_path()}"
     themes = (theme,) if theme in THEMES else THEMES
     widths = (int(width),) if width in map(str, WIDTHS) else WIDTHS
     html = render_template(
@@ -79,8 +81,8 @@ def draw_preview(
         html=html,
         # In a sandbox 'self' means nothing: all is named in full.
         policy=(
-            f"default-src 'none'; script-src {base_url}/embed/ {base_url}/static/widget/;"
-            f" style-src {base_url}/static/ '{style.integrity}'; img-src data:; base-uri 'none';"
+            f"default-src 'none'; script-src {base_url}/embed/ {files}/widget/;"
+            f" style-src {files}/ '{style.integrity}'; img-src data:; base-uri 'none';"
             " form-action 'none'; frame-ancestors 'self'; sandbox allow-scripts"
         ),
     )

@@ -14,8 +14,8 @@ from tests.live_site import LiveSite
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveSite]:
     # Its totals are asked for right after a gift, so they come out of the books each time.
-    settings = {"CHECKOUT": "embedded", "SNAPSHOT_SECONDS": "0"}
-    with LiveSite(tmp_path_factory.mktemp("site"), **settings) as site:
+    folder = tmp_path_factory.mktemp("site")
+    with LiveSite(folder, CHECKOUT="embedded", SNAPSHOT_SECONDS="0") as site:
         yield site.start()
 
 
