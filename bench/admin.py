@@ -143,11 +143,13 @@ def _months_before(instant: datetime) -> Iterator[datetime]:
         yield first
 
 
-def signed_in(site: Site, address: str = "owner@example.org") -> FlaskClient:
+def signed_in(
+    site: Site, address: str = "owner@example.org", *, now: datetime = NOW
+) -> FlaskClient:
     """Return a client in which an owner, made for it, is signed in."""
     with site.open_session() as session:
-        owner = add_user(session, address, Role.OWNER, actor=COMMAND_LINE, now=NOW)
-        token = begin_session(session, owner, browser="bench", now=NOW)
+        owner = add_user(session, address, Role.OWNER, actor=COMMAND_LINE, now=now)
+        token = begin_session(session, owner, browser="bench", now=now)
         session.commit()
         known = owner.fs_uniquifier
     client = site.app.test_client()

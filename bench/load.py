@@ -13,6 +13,8 @@ import time
 from collections import deque
 from dataclasses import dataclass
 
+from bench.rounds import percentile
+
 CONNECTIONS = 16
 _HEAD_END = b"\r\n\r\n"
 _LENGTH = re.compile(rb"\ncontent-length: *(\d+)", re.IGNORECASE)
@@ -39,8 +41,7 @@ class Load:
 
     def percentile(self, percent: float) -> float:
         """Return the time within which so many percent were answered."""
-        last = len(self.latencies) - 1
-        return self.latencies[min(last, int(len(self.latencies) * percent / 100))]
+        return percentile(self.latencies, percent)
 
 
 def get_request(path: str, headers: dict[str, str]) -> bytes:

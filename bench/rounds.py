@@ -35,3 +35,8 @@ def rate(work: Callable[[Sequence[T]], None], items: Sequence[T], *, threads: in
 def median_ratio(ours: Sequence[float], limits: Sequence[float]) -> float:
     """Return the median of the rounds' ratios: what slows a whole round down cancels out."""
     return median(our / limit for our, limit in zip(ours, limits, strict=True))
+
+
+def percentile(ascending: Sequence[float], percent: float) -> float:
+    """Return the time within which so many percent of them came."""
+    return ascending[min(len(ascending) - 1, int(len(ascending) * percent / 100))]

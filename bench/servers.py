@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import IO
 
 from bench.load import BadAnswer, ask_once
 
@@ -32,34 +35,53 @@ class Server:
 
     def cpu_seconds(self) -> float:
         """Return what it and its workers have used so far."""
-        return sum(_cpu_seconds(pid) for pid in _family(self.pid))
+        return sum(_cpu_seconds(pid) for pid in family(self.pid))
 
 
 @contextmanager
-def running(command: list[str], port: int, environment: Mapping[str, str]) -> Iterator[Server]:
-    """Run a server on the servers' core until the block ends."""
+def started(
+    command: list[str], environment: Mapping[str, str], complaints: IO[bytes]
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a program until the block ends, where this one may run; it says why in `complaints`."""
     # Little else: granian puts the whole environment into that of every request.
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-    with on_core(servers=True):  # which the child inherits
-        process = subprocess.Popen(  # noqa: S603 - our own command
-            command,
-            cwd=ROOT,
-            env={**kept, "PYTHONPATH": str(ROOT), **environment},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-        )
+    process = subprocess.Popen(  # noqa: S603 - our own command
+        command,
+        cwd=ROOT,
+        env={**kept, "PYTHONPATH": str(ROOT), **environment},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=complaints,
+    )
     try:
-        _wait_until_open(process, port)
-        yield Server(port, process.pid)
+        yield process
     finally:
         process.terminate()
         try:
-            process.communicate(timeout=_STOP_SECONDS)
+            process.wait(timeout=_STOP_SECONDS)
         except subprocess.TimeoutExpired:
-            for pid in _family(process.pid):
-                os.kill(pid, 9)
-            process.communicate()
+            for pid in family(process.pid):
+                os.kill(pid, signal.SIGKILL)
+            process.wait()
+
+
+@contextmanager
+def running(
+    command: list[str], port: int, environment: Mapping[str, str], *, pinned: bool = True
+) -> Iterator[Server]:
+    """Run a server, where it is `pinned` on the servers' core, until the block ends."""
+    with ExitStack() as stack:
+        complaints = stack.enter_context(tempfile.TemporaryFile())
+        with on_core(servers=True) if pinned else nullcontext():  # which the child inherits
+            process = stack.enter_context(started(command, environment, complaints))
+        if not _opens(process, port):
+            process.terminate()
+            process.wait()
+            complaints.seek(0)
+            raise RuntimeError(
+                f"the server did not start: {' '.join(command)}\n{complaints.read()!r}"
+            )
+        yield Server(port, process.pid)
 
 
 @contextmanager
@@ -116,7 +138,8 @@ def on_core(*, servers: bool) -> Iterator[None]:
         os.sched_setaffinity(0, before)
 
 
-def _wait_until_open(process: subprocess.Popen[bytes], port: int) -> None:
+def _opens(process: subprocess.Popen[bytes], port: int) -> bool:
+    """Wait until it answers; tell whether it does."""
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
         try:
@@ -124,13 +147,11 @@ def _wait_until_open(process: subprocess.Popen[bytes], port: int) -> None:
         except (OSError, BadAnswer):
             time.sleep(0.05)
         else:
-            return
-    process.terminate()
-    _, complaints = process.communicate()
-    raise RuntimeError(f"the server did not start: {' '.join(process.args)}\n{complaints!r}")  # type: ignore[arg-type]
+            return True
+    return False
 
 
-def _family(pid: int) -> list[int]:
+def family(pid: int) -> list[int]:
     """Return a process and all that descend from it."""
     children: dict[int, list[int]] = {}
     for folder in Path("/proc").glob("[0-9]*"):

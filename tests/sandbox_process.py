@@ -50,8 +50,10 @@ class SandboxProcess:
         webhook_url: str | None = None,
         webhook_secret: str = WEBHOOK_SECRET,
         port: int | None = None,
+        clock_file: Path | None = None,
     ) -> None:
         self.state_path = state_path
+        self.clock_file = clock_file
         self.webhook_url = webhook_url
         self.webhook_secret = webhook_secret
         self.port = port or 0
@@ -64,6 +66,8 @@ class SandboxProcess:
         command += ["--state", str(self.state_path)]
         if self.webhook_url:
             command += ["--webhook-url", self.webhook_url, "--webhook-secret", self.webhook_secret]
+        if self.clock_file is not None:
+            command += ["--clock-file", str(self.clock_file)]
         self._process = subprocess.Popen(
             command,
             cwd=ROOT,
@@ -80,6 +84,12 @@ class SandboxProcess:
         self.url = line.split("listens on ")[1].split()[0]
         self.port = int(self.url.rpartition(":")[2])
         return self
+
+    @property
+    def pid(self) -> int:
+        """The id of its process, which runs."""
+        assert self._process is not None
+        return self._process.pid
 
     def stop(self) -> int:
         """Stop it as an operator does (SIGTERM); give its exit code."""
@@ -319,9 +329,10 @@ def running_sandbox(
     webhook_url: str | None = None,
     webhook_secret: str = WEBHOOK_SECRET,
     port: int | None = None,
+    clock_file: Path | None = None,
 ) -> Iterator[SandboxProcess]:
     """Run a sandbox for as long as the block lasts; without a port it takes a free one."""
-    sandbox = SandboxProcess(state_path, webhook_url, webhook_secret, port)
+    sandbox = SandboxProcess(state_path, webhook_url, webhook_secret, port, clock_file)
     try:
         yield sandbox.start()
     finally:

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from bench.filling import fill
 from bench.gateway import MemoryGateway
 from bench.growth import Measured, post
-from bench.paper import Results, table, write_paper
+from bench.paper import growth_table, write_paper
 from bench.picture import draw
 from bench.sites import SLUG, Site
 from campaigns.audit import verify_ledger
@@ -56,7 +56,7 @@ def _measured(kind: str, entries: int, seconds: float) -> Measured:
 
 def test_paper_takes_the_figures_between_its_marks(tmp_path: Path) -> None:
     growth = [_measured("sqlite", 10, 0.001), _measured("sqlite", 1000, 0.1)]
-    figures = table(Results(growth, (), "a machine", 5))
+    figures = growth_table(growth, "a machine", rounds=5)
     paper = tmp_path / "performance.md"
     other = "<!-- bench reading -->\nkept\n<!-- /bench reading -->\n"
     paper.write_text(f"Before.\n{other}<!-- bench books -->\nold\n<!-- /bench books -->\nAfter.\n")
