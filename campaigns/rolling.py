@@ -101,6 +101,19 @@ def _ended(now: datetime) -> Select[int]:
     )
 
 
+def read_overdue(session: Session, *, now: datetime) -> tuple[int, datetime | None]:
+    """Return how many periods have ended and are not closed, and when the first of them ended."""
+    statement = (
+        select(func.count(Period.id), func.min(Period.ends_at))
+        .join(Campaign, Campaign.id == Period.campaign_id)
+        .where(
+            Period.closed_at.is_(None), Period.ends_at <= now, Campaign.state != CampaignState.DRAFT
+        )
+    )
+    count, first = session.execute(statement).one()
+    return count, first
+
+
 def _close(session: Session, ended: Select[int], *, now: datetime) -> list[Rolled]:
     ids = session.scalars(ended).all()
     if not ids:

@@ -24,9 +24,11 @@ FROM_FILES = (
     "stripe_webhook_secret",
     "challenge_secret_key",
     "mail_url",
+    "metrics_token",
 )
 _MOST_FILE_BYTES = 16 * 1024
 _LEAST_LIVE_SECRET = 32
+_LEAST_TOKEN = 24
 _MOST_BODY_BYTES = 1 << 20
 
 
@@ -232,6 +234,11 @@ class Settings(BaseSettings):
         description="A file with the seconds by which a demo's clock is ahead: the sandbox's, whose"
         " page moves it.",
     )
+    metrics_token: SecretStr | None = Field(
+        default=None,
+        description="What a monitor shows at `/metrics`, as `Authorization: Bearer …`; 24"
+        " characters or more. Without it, only this machine may ask.",
+    )
     log_level: str = Field(
         default="INFO",
         pattern="^(DEBUG|INFO|WARNING|ERROR)$",
@@ -270,6 +277,13 @@ class Settings(BaseSettings):
             parts = urlsplit(value.get_secret_value())
             if parts.scheme not in {"smtp", "smtps"} or not parts.hostname:
                 raise ValueError("must be an address such as smtp://user:password@host:587")
+        return value
+
+    @field_validator("metrics_token")
+    @classmethod
+    def _long_token(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and len(value.get_secret_value()) < _LEAST_TOKEN:
+            raise ValueError(f"must have at least {_LEAST_TOKEN} characters")
         return value
 
     @field_validator("mail_from")

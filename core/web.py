@@ -236,7 +236,7 @@ def _answer(
 
 
 def _wants_json() -> bool:
-    if request.path.startswith(("/api/", "/webhooks/", "/livez", "/readyz")):
+    if request.path.startswith(("/api/", "/webhooks/", "/livez", "/metrics", "/readyz")):
         return True
     best = request.accept_mimetypes.best_match(["text/html", "application/json"])
     return best == "application/json"

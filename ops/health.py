@@ -21,12 +21,11 @@ from core.openapi import described
 from core.outbox import OutboxMail
 from core.sending import Sendable, read_unsent
 from core.web import settings
-from ops import lookout
+from ops import lookout, metrics
 from ops.jobs import JOBS
 from ops.models import JobRun
 from ops.revisions import current_revisions, newest_revisions
-from ops.runs import hangs_after, last_runs
-from ops.watch import LATE_TICK
+from ops.runs import hangs_after, last_runs, late_after
 from payments.edge import current_limits
 from payments.guarding import read_standings
 from payments.inbox import OLD_BACKLOG, read_backlog
@@ -49,8 +48,9 @@ class Finding:
 
 
 def init_app(app: Flask) -> None:
-    """Register the probes, and the look at the scheduler."""
+    """Register the probes, the metrics, and the look at the scheduler."""
     app.register_blueprint(bp)
+    metrics.init_app(app)
     lookout.init_app(app)
 
 
@@ -147,7 +147,7 @@ def _job(name: str, run: JobRun | None, every: timedelta, instant: datetime) -> 
         # Nobody can tell from here which of the two it is.
         return Finding(name, ok=False, message=f"hangs, or was killed: begun {begun}, not ended")
     told = f"last begun {begun}, " + ("is running" if is_running else f"took {run.took_ms or 0} ms")
-    if instant - run.started_at > max(LATE_TICK, 2 * every):
+    if instant - run.started_at > late_after(every):
         return Finding(name, ok=False, message=f"is late: {told}", detail=run.error or "")
     if run.error is not None:
         message = f"failed the last time: {told}; see the log"

@@ -19,7 +19,8 @@ from core.clock import now
 from core.db import db, read_only
 from core.logs import told
 from ops.jobs import send_calls, send_mail
-from ops.watch import LATE_TICK, is_late, last_tick, tell_late
+from ops.runs import LATE_TICK
+from ops.watch import is_late, last_tick, tell_late
 from payments.edge import open_session
 
 log = logging.getLogger("goalpost.lookout")

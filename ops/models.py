@@ -23,3 +23,5 @@ class JobRun(Base):
     took_ms: Mapped[int | None]
     # None where the last run went well.
     error: Mapped[str | None] = mapped_column(String(500))
+    # When a run last ended well; None where none has since this is written down.
+    succeeded_at: Mapped[datetime | None]

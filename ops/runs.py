@@ -20,11 +20,26 @@ _LEAST_LEASE = timedelta(minutes=1)
 # After how long it is said to hang, at the least.
 _LEAST_HANG = timedelta(minutes=5)
 _MOST_ERROR_CHARACTERS = 500
+# A tick that is this late means that no scheduler runs, or that it hangs.
+LATE_TICK = timedelta(minutes=5)
+
+
+def late_after(every: timedelta) -> timedelta:
+    """Return how long after its last beginning a job is said to be late."""
+    return max(LATE_TICK, 2 * every)
 
 
 def hangs_after(every: timedelta) -> timedelta:
     """Return how long a run may take before it is said to hang."""
     return max(_LEAST_HANG, 2 * every)
+
+
+def is_late(run: JobRun | None, every: timedelta, now: datetime) -> bool:
+    """Tell whether a job should have been begun again, or ended, long ago; or never ran."""
+    if run is None:
+        return True
+    passed = now - run.started_at
+    return passed > late_after(every) or (run.finished_at is None and passed > hangs_after(every))
 
 
 def claim_run(session: Session, name: str, *, every: timedelta, now: datetime) -> bool:
@@ -75,6 +90,7 @@ def end_run(
             finished_at=now,
             took_ms=took_ms,
             error=error[:_MOST_ERROR_CHARACTERS] if error else None,
+            **({} if error else {"succeeded_at": now}),
         )
     )
 

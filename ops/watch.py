@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -15,15 +15,17 @@ from sqlalchemy.orm import Session
 from core.notices import Notice, NoticeEpisode, begin_episode, end_episode, notify
 from core.subscribers import Topic
 from ops.models import JobRun
-from ops.runs import begin_run, end_run
+from ops.runs import LATE_TICK, begin_run, end_run
 from payments.inbox import read_backlog
 
-# A tick that is this late means that no scheduler runs, or that it hangs.
-LATE_TICK = timedelta(minutes=5)
 _MOST_LISTED = 20
 # What the last looks at the books found stands beside the runs of jobs, under these names: our own
 # entries against our sums, and our books against Stripe's.
 AUDITED, COMPARED = "audit-done", "books-compared"
+# So does the last copy of the books.
+BACKED_UP = "backup"
+# What is done by hand tells of no scheduler.
+_BY_HAND = (COMPARED, BACKED_UP)
 
 
 def tell_drift(session: Session, differences: Sequence[str], *, books: str, now: datetime) -> None:
@@ -84,15 +86,19 @@ def note_look(session: Session, name: str, differences: Sequence[str], *, now: d
     end_run(session, name, begun_at=now, took_ms=0, error=told, now=now)
 
 
+def differences_of(look: JobRun) -> int:
+    """Return how many differences a look at the books found: see `note_look`."""
+    return int(look.error.partition(" ")[0]) if look.error else 0
+
+
 def last_tick(session: Session) -> datetime | None:
     """Return when a scheduler last began anything; None where none ever ran."""
-    # Our books and Stripe's are compared by hand: that tells of no scheduler.
-    return session.scalar(select(func.max(JobRun.started_at)).where(JobRun.name != COMPARED))
+    return session.scalar(select(func.max(JobRun.started_at)).where(JobRun.name.not_in(_BY_HAND)))
 
 
 def newest(runs: Iterable[JobRun]) -> datetime | None:
     """Return the same of runs that were read."""
-    return max((run.started_at for run in runs if run.name != COMPARED), default=None)
+    return max((run.started_at for run in runs if run.name not in _BY_HAND), default=None)
 
 
 def is_late(tick: datetime | None, now: datetime) -> bool:

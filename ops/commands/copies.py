@@ -12,6 +12,7 @@ from flask import current_app
 from flask.cli import with_appcontext
 from sqlalchemy import make_url
 
+from core.clock import now, stopwatch
 from core.db import db
 from core.errors import Conflict, NotFound
 from core.printing import sentences
@@ -27,6 +28,8 @@ from ops.copying import (
     refuse_books,
 )
 from ops.revisions import known_revisions
+from ops.runs import begin_run, end_run
+from ops.watch import BACKED_UP
 
 
 @click.command("backup")
@@ -36,9 +39,11 @@ from ops.revisions import known_revisions
 @sentences
 def backup(file: Path, *, force: bool) -> None:
     """Copy the whole database into FILE, of one moment, while the site runs."""
+    begun_at, took_ms = now(), stopwatch()
     with new_file(file, replace=force) as partial:
         # Before it begins: no donors' data leave without a line, and the copy tells of itself.
         note("site.backup_begun", SITE, {"file": file.name})
+        begin_run(db.session, BACKED_UP, now=begun_at)
         db.session.commit()
         if settings().sqlite:
             with _progress("Copying") as step:
@@ -48,6 +53,8 @@ def backup(file: Path, *, force: bool) -> None:
             with db.engine.connect() as server, _progress("Dumping") as step:
                 dumping.dump(settings().database_url, partial, server=server, step=step)
         size = partial.stat().st_size
+    end_run(db.session, BACKED_UP, begun_at=begun_at, took_ms=took_ms(), error=None, now=now())
+    db.session.commit()
     click.echo(f"Wrote {file}: {size / 1e6:,.1f} MB, looked through and found whole.")
     click.echo("It holds donors' data, and whoever has it has all of it: keep it as you keep keys.")
 

@@ -17,6 +17,7 @@ VALUES = {
     "stripe_webhook_secret": "whsec_one,whsec_two",
     "challenge_secret_key": "challenging",
     "mail_url": "smtp://user:password@mail.example:587",
+    "metrics_token": "long-and-random-for-a-monitor",
 }
 
 

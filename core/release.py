@@ -1,0 +1,3 @@
+"""Which Goalpost this is: what pyproject.toml says, which is not there where it runs."""
+
+RELEASE = "0.1.0"
