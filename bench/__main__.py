@@ -46,7 +46,8 @@ DOCS = Path(__file__).resolve().parents[1] / "docs"
 def main(arguments: list[str] | None = None) -> int:
     """Run the benchmark; return the exit status: 1 where the mixed load met an error."""
     asked = _parser().parse_args(arguments)
-    logging.getLogger("alembic").setLevel(logging.WARNING)
+    # Set up before any site is made: none logs each request of its own into ours.
+    logging.basicConfig(level=logging.WARNING)
     run = _Run(
         kinds=asked.databases or list(KINDS),
         # Everything at once is for sites that have outgrown SQLite.

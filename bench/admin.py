@@ -15,7 +15,7 @@ from http import HTTPStatus
 from statistics import median
 
 from flask.testing import FlaskClient
-from sqlalchemy import event
+from sqlalchemy import event, text
 
 from admin.access import SESSION_KEY
 from admin.roles import Role
@@ -60,9 +60,15 @@ PAGES = {
     "refunds among entries": "/admin/entries?kind=refund",
     "disputes among entries": "/admin/entries?kind=dispute",
     "offline among entries": "/admin/entries?source=offline",
+    "payouts": "/admin/payouts",
+    "a payout": "/admin/payouts/po_1",
     "log": "/admin/log",
 }
-SEARCH = "a search by payment"
+# What is searched for; others have none of either.
+SEARCHES = {"a search by payment": "pi_00000001", "a search by e-mail": "donor51@example.org"}
+LINES_A_PAYOUT = 100
+# What Stripe keeps of a gift.
+_KEPT_MINOR = 40
 
 
 @dataclass(slots=True)
@@ -131,9 +137,44 @@ def fill_years(site: Site, donations: int) -> None:
     # The campaign's own periods are the first: it was made first, and these right after it.
     fill(site, donations, months=MONTHS)
     fill_donations(site, donations, as_paid=True)
+    fill_payouts(site)
     with site.open_session() as session:
         roll_campaign(session, campaign.id, now=NOW)
         session.commit()
+
+
+def fill_payouts(site: Site) -> None:
+    """Have Stripe pay the gifts out, so many at a time."""
+    number = f"(donations_in_turn.place / {LINES_A_PAYOUT} + 1)"
+    gifts = (
+        "(SELECT id, reference, amount_minor, paid_at, row_number() OVER (ORDER BY paid_at, id) - 1"
+        " AS place FROM donations) AS donations_in_turn"
+    )
+    day = {"sqlite": "substr(max(paid_at), 1, 10)", "postgresql": "to_char(max(paid_at), :day)"}
+    with site.engine.begin() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO payouts (id, amount_minor, currency, status, arrives_on, created_at,"  # noqa: S608 - constants
+                " automatic, complete_at, line_count, gifts_minor, refunds_minor, disputes_minor,"
+                " fees_minor, foreign_minor, foreign_count, other_minor)"
+                f" SELECT 'po_' || {number}, sum(amount_minor - :kept), 'USD', 'paid',"
+                f" {day[site.kind]}, max(paid_at), :yes, max(paid_at), count(*),"
+                f" sum(amount_minor - :kept), 0, 0, 0, 0, 0, 0 FROM {gifts} GROUP BY {number}"
+            ),
+            {"kept": _KEPT_MINOR, "yes": True}
+            | ({"day": "YYYY-MM-DD"} if site.kind == "postgresql" else {}),
+        )
+        connection.execute(
+            text(
+                "INSERT INTO payout_lines (payout_id, transaction_id, kind, category,"  # noqa: S608 - constants
+                " amount_minor, fee_minor, net_minor, currency, occurred_at, source_id,"
+                f" payment_id, donation_id) SELECT 'po_' || {number}, 'txn_' || place, 'gift',"
+                " 'charge', amount_minor, :kept, amount_minor - :kept, 'USD', paid_at,"
+                f" 'ch_' || place, reference, id FROM {gifts} ORDER BY place"
+            ),
+            {"kept": _KEPT_MINOR},
+        )
+        connection.execute(text("ANALYZE"))
 
 
 def _months_before(instant: datetime) -> Iterator[datetime]:
@@ -160,15 +201,14 @@ def signed_in(
 
 
 def questions(client: FlaskClient) -> Iterator[tuple[str, Callable[[], None]]]:
-    """Yield what is asked, by name: the pages, and the search, which is a form."""
+    """Yield what is asked, by name: the pages, and searches, which are a form."""
     for name, path in PAGES.items():
         yield name, lambda path=path: _get(client, path)  # type: ignore[misc]
     page = client.get("/admin/donations").text
-    form = {
-        "csrf_token": page.partition('name="csrf_token" value="')[2].partition('"')[0],
-        "q": "pi_00000001",
-    }
-    yield SEARCH, lambda: _post(client, "/admin/donations/search", form)
+    token = page.partition('name="csrf_token" value="')[2].partition('"')[0]
+    for name, typed in SEARCHES.items():
+        form = {"csrf_token": token, "q": typed}
+        yield name, lambda form=form: _post(client, "/admin/donations/search", form)  # type: ignore[misc]
 
 
 def _get(client: FlaskClient, path: str) -> None:

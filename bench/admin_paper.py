@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bench.admin import Page
-from bench.paper import NAMES
+from bench.paper import NAMES, medians
 from bench.rounds import median_ratio
 
 
@@ -16,7 +16,7 @@ def admin_tables(pages: Sequence[Page], machine: str, *, rounds: int) -> str:
     found = {(page.name, page.kind, page.donations): page for page in pages}
     heads = [f"{NAMES[kind]}, {size:,}" for kind in kinds for size in (small, large)]
     lines = [
-        f"Measured on {machine}; medians of {rounds} rounds in turns.",
+        f"Measured on {machine}; {medians(rounds)}.",
         "",
         f"| page | statements | {' | '.join(heads)} |",
         f"| --- | ---: |{' ---: |' * len(heads)}",

@@ -25,7 +25,7 @@ from openpyxl import Workbook
 from sqlalchemy import bindparam, create_engine, text
 
 from app import create_app
-from bench.filling import fill
+from bench.filling import GIFTS_A_DONOR, fill
 from bench.sites import NOW, Site
 from core.auditlog import COMMAND_LINE
 from core.clock import SystemClock
@@ -114,24 +114,33 @@ _NUMBERS = {
     "postgresql": "WITH numbers AS (SELECT i FROM generate_series(1, :last) AS series(i))",
 }
 
+_DONORS = "INSERT INTO donors (id, email, created_at)"
+_A_DONOR = (
+    f"SELECT (i - 1) / {GIFTS_A_DONOR} + 1, 'donor' || i || '@example.org', min(paid_at)"  # noqa: S608 - constants
+    " FROM numbers JOIN ledger_references ON ledger_references.id = i"
+    f" WHERE i % {GIFTS_A_DONOR} = 1 GROUP BY i"
+)
+
 
 def fill_donations(site: Site, count: int, *, as_paid: bool = False) -> None:
     """Give the site so many donations; those whose number is a gift's own its reference.
 
-    They were begun one a second, or `as_paid` when their gift was paid; then refunds have none.
+    They were begun one a second, or `as_paid` when their gift was paid; then refunds have none,
+    and each is of the donor that the ledger knows it by.
     """
-    begun, paid, only = _INSTANT[site.kind], ":now", ""
+    begun, paid, only, donor = _INSTANT[site.kind], ":now", "", "NULL"
     if as_paid:
         begun = paid = "ledger_references.paid_at"
         only = " WHERE ledger_references.gift_id IS NULL"
+        donor = f"(i - 1) / {GIFTS_A_DONOR} + 1"
     engine = create_engine(site.engine.url, isolation_level="AUTOCOMMIT")
     statement = text(
         "INSERT INTO donations (id, campaign_id, state, reference, amount_minor, currency,"  # noqa: S608 - constants
-        " frequency, anonymous, created_at, paid_at, source, slot)"
+        " frequency, anonymous, created_at, paid_at, source, slot, donor_id)"
         f" {_NUMBERS[site.kind]} SELECT 'don_' || ledger_references.id, 1, 'paid',"
         " ledger_references.name, 1000, 'USD', 'once',"
         f" {'0' if site.kind == 'sqlite' else 'false'}, {begun}, {paid},"
-        " 'https://example.org/article', 'top'"
+        f" 'https://example.org/article', 'top', {donor}"
         f" FROM numbers JOIN ledger_references ON ledger_references.id = i{only}"
     )
     told: dict[str, object] = {"last": count}
@@ -139,6 +148,8 @@ def fill_donations(site: Site, count: int, *, as_paid: bool = False) -> None:
         statement = statement.bindparams(bindparam("now", type_=UtcDateTime()))
         told["now"] = NOW
     with engine.connect() as connection:
+        if as_paid:
+            connection.execute(text(f"{_DONORS} {_NUMBERS[site.kind]} {_A_DONOR}"), {"last": count})
         connection.execute(statement, told)
         connection.execute(text("ANALYZE"))
     engine.dispose()

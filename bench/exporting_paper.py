@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from statistics import median
 
 from bench.exporting import EXPORTS, PEERS, Exporting, Taken
-from bench.paper import NAMES
+from bench.paper import NAMES, medians
 from bench.rounds import median_ratio
 
 _MEBI = 1 << 20
@@ -23,7 +23,7 @@ def export_tables(
 ) -> str:
     """Return the figures as Markdown."""
     lines = [
-        f"Measured on {machine}; medians of {rounds} rounds in turns.",
+        f"Measured on {machine}; {medians(rounds)}.",
         "",
         "| written alone | rows | rows/s | of the peer | first byte | memory | file |",
         "| --- | ---: | ---: | ---: | ---: | ---: | ---: |",

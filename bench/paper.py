@@ -26,10 +26,15 @@ def machine(databases: Sequence[str]) -> str:
     return f"{cores} shared cores, {system}, {python}; {'; '.join(databases)}"
 
 
+def medians(rounds: int) -> str:
+    """Say of how many rounds figures are the medians."""
+    return "one round" if rounds == 1 else f"medians of {rounds} rounds in turns"
+
+
 def growth_table(growth: Sequence[Measured], machine: str, *, rounds: int) -> str:
     """Return the figures of books that grow, as Markdown."""
     lines = [
-        f"Measured on {machine}; medians of {rounds} rounds in turns.",
+        f"Measured on {machine}; {medians(rounds)}.",
         "",
         "| database | entries | reading the bar | posting a gift | adding the entries up |",
         "| --- | ---: | ---: | ---: | ---: |",
@@ -44,7 +49,7 @@ def growth_table(growth: Sequence[Measured], machine: str, *, rounds: int) -> st
 def events_table(events: Sequence[Rates], machine: str, *, rounds: int) -> str:
     """Return the figures of events a second, as Markdown."""
     lines = [
-        f"Measured on {machine}; medians of {rounds} rounds in turns.",
+        f"Measured on {machine}; {medians(rounds)}.",
         "",
         "| database | threads | bare INSERT | accepted | bare INSERT and UPDATE | worked |",
         "| --- | ---: | ---: | ---: | ---: | ---: |",

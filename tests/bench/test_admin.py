@@ -8,8 +8,18 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
-from bench.admin import MONTHS, PAGES, SEARCH, Page, ask_in_turns, fill_years, questions, signed_in
+from bench.admin import (
+    MONTHS,
+    PAGES,
+    SEARCHES,
+    Page,
+    ask_in_turns,
+    fill_years,
+    questions,
+    signed_in,
+)
 from bench.admin_paper import admin_tables
+from bench.filling import GIFTS_A_DONOR
 from bench.sites import NOW, SLUG, Site, open_sites
 from campaigns.audit import verify_ledger
 from campaigns.catalog import find_campaign
@@ -68,6 +78,17 @@ def test_every_page_is_asked_and_the_paper_tells_each(sites: list[Site]) -> None
     steps: list[str] = []
     pages: list[Page] = ask_in_turns([sites[0]], [SIZES[0]], rounds=1, step=steps.append)
     paper = admin_tables(pages, "a machine", rounds=1)
-    for name in (*PAGES, SEARCH):
+    for name in (*PAGES, *SEARCHES):
         assert f"| {name} |" in paper
     assert all(0 < page.statements <= 20 for page in pages)
+
+
+def test_payouts_and_the_gifts_of_an_address_are_there_to_be_found(sites: list[Site]) -> None:
+    client = signed_in(sites[0], "finds@example.org")
+    payouts = client.get("/admin/payouts").text
+    assert payouts.count('href="/admin/payouts/po_') == 12
+    assert "po_1" in client.get("/admin/payouts/po_1").text
+    token = payouts.partition('name="csrf_token" value="')[2].partition('"')[0]
+    form = {"csrf_token": token, "q": SEARCHES["a search by e-mail"]}
+    found = client.post("/admin/donations/search", data=form).text
+    assert found.count('href="/admin/donations/don_') == GIFTS_A_DONOR
