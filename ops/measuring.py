@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session
 from campaigns.models import Campaign, Period
 from campaigns.rolling import read_overdue
 from core.calls import OutboxCall
+from core.money import exponent
 from core.notices import NoticeEpisode
 from core.outbox import OutboxMail
 from core.release import RELEASE
@@ -101,7 +102,8 @@ def _of_database(session: Session, now: datetime) -> Iterator[Gauge]:
 
 def _jobs(runs: dict[str, JobRun], now: datetime) -> Iterator[Gauge]:
     of = [(name, every, runs.get(name)) for name, (_, every) in JOBS.items()]
-    job = ("job",)
+    # Not `job`: that is what Prometheus calls the whole site.
+    label = ("name",)
     yield _one(
         "scheduler_tick_timestamp_seconds",
         "When a scheduler last began anything; 0 where none ever ran.",
@@ -111,31 +113,31 @@ def _jobs(runs: dict[str, JobRun], now: datetime) -> Iterator[Gauge]:
         "job_started_timestamp_seconds",
         "When a job last began; 0 where it never has.",
         [Sample(_seconds(run.started_at if run else None), (name,)) for name, _, run in of],
-        job,
+        label,
     )
     yield Gauge(
         "job_succeeded_timestamp_seconds",
         "When a job last ended well; 0 where it never has.",
         [Sample(_seconds(run.succeeded_at if run else None), (name,)) for name, _, run in of],
-        job,
+        label,
     )
     yield Gauge(
         "job_duration_seconds",
         "How long the last run took that came to its end.",
         [Sample((run.took_ms or 0) / 1000, (name,)) for name, _, run in of if run],
-        job,
+        label,
     )
     yield Gauge(
         "job_failed",
         "1 where the last run that ended failed.",
         [Sample(bool(run and run.error), (name,)) for name, _, run in of],
-        job,
+        label,
     )
     yield Gauge(
         "job_late",
         "1 where a job should have been begun again, or ended, long ago, or never ran.",
         [Sample(is_late(run, every, now), (name,)) for name, every, run in of],
-        job,
+        label,
     )
 
 
@@ -280,6 +282,8 @@ def _money(session: Session) -> Iterator[Gauge]:
         .group_by(Campaign.currency)
         .order_by(Campaign.currency)
     ).all()
+    units = [Sample(10 ** exponent(row[0]), (row[0],)) for row in sums]
+    yield Gauge("minor_per_unit", "How many of its smallest unit make one.", units, ("currency",))
     told = (
         ("donations", "Gifts of which something is left, of all periods."),
         ("raised_minor", "What all periods raised, net, in the currency's smallest unit."),

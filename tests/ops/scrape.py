@@ -28,7 +28,7 @@ class Scrape:
             for family in families
         }
 
-    def __call__(self, name: str, **labels: str) -> float:
+    def __call__(self, name: str, /, **labels: str) -> float:
         """Return one number, by its name without the prefix."""
         return self.samples[f"{PREFIX}{name}"][frozenset(labels.items())]
 

@@ -109,7 +109,7 @@ def test_a_site_on_which_nothing_has_happened_tells_all_the_same(client: FlaskCl
     assert told("scheduler_tick_timestamp_seconds") == 0
     assert told("inbox_oldest_seconds") == told("periods_overdue_seconds") == 0
     for name in JOBS:
-        assert (told("job_late", job=name), told("job_failed", job=name)) == (1, 0)
+        assert (told("job_late", name=name), told("job_failed", name=name)) == (1, 0)
     (labels,) = told.samples["goalpost_build_info"]
     assert dict(labels)["release"] == RELEASE
     assert dict(labels)["revision"] == max(
@@ -136,7 +136,7 @@ def test_runs_of_jobs_are_told_with_when_they_last_went_well(
         run_job(app, name)
     well = clock.now().timestamp()
     told = scrape(client)
-    assert {told("job_late", job=name) for name in JOBS} == {0}
+    assert {told("job_late", name=name) for name in JOBS} == {0}
     assert told("scheduler_tick_timestamp_seconds") == well
     clock.advance(MINUTE)
 
@@ -147,14 +147,14 @@ def test_runs_of_jobs_are_told_with_when_they_last_went_well(
         patch.setattr("ops.jobs.JOBS", {"roll": (fail, MINUTE)})
         run_job(app, "roll")
     told = scrape(client)
-    assert told("job_failed", job="roll") == 1
-    assert told("job_started_timestamp_seconds", job="roll") == well + 60
-    assert told("job_succeeded_timestamp_seconds", job="roll") == well
-    assert told("job_failed", job="inbox") == 0
+    assert told("job_failed", name="roll") == 1
+    assert told("job_started_timestamp_seconds", name="roll") == well + 60
+    assert told("job_succeeded_timestamp_seconds", name="roll") == well
+    assert told("job_failed", name="inbox") == 0
     clock.advance(6 * MINUTE)
     told = scrape(client)
-    assert told("job_late", job="roll") == 1
-    assert told("job_late", job="reconcile") == 0  # it is hourly
+    assert told("job_late", name="roll") == 1
+    assert told("job_late", name="reconcile") == 0  # it is hourly
 
 
 @pytest.mark.parametrize("state", [InboxState.WAITING, InboxState.FAILED])
@@ -223,6 +223,8 @@ def test_money_is_told_by_currency_in_whole_units(
     assert told("donations", currency="USD") == 2
     assert told("raised_minor", currency="JPY") == 700
     assert told("cover_minor", currency="JPY") == 0
+    assert told("minor_per_unit", currency="USD") == 100
+    assert told("minor_per_unit", currency="JPY") == 1
 
 
 @only_sqlite
