@@ -76,8 +76,13 @@ def roll_due(session: Session, *, now: datetime, limit: int = MOST_AT_ONCE) -> l
     Idempotent, and safe beside other rolls and beside payments: what somebody else has locked is
     left to them, or to the next tick. Call it again, in another transaction, while it finds any.
     """
-    ended = _ended(now).where(Campaign.state != CampaignState.DRAFT).limit(limit)
+    ended = _due(now).limit(limit)
     return _close(session, ended.with_for_update(of=Period, skip_locked=True), now=now)
+
+
+def _due(now: datetime) -> Select[int]:
+    """Return the question for what is to be closed by the roll."""
+    return _ended(now).where(Campaign.state != CampaignState.DRAFT)
 
 
 def _ended(now: datetime) -> Select[int]:
@@ -102,15 +107,9 @@ def _ended(now: datetime) -> Select[int]:
 
 
 def read_overdue(session: Session, *, now: datetime) -> tuple[int, datetime | None]:
-    """Return how many periods have ended and are not closed, and when the first of them ended."""
-    statement = (
-        select(func.count(Period.id), func.min(Period.ends_at))
-        .join(Campaign, Campaign.id == Period.campaign_id)
-        .where(
-            Period.closed_at.is_(None), Period.ends_at <= now, Campaign.state != CampaignState.DRAFT
-        )
-    )
-    count, first = session.execute(statement).one()
+    """Return how many campaigns have a period to close, and when the first of these ended."""
+    counted = _due(now).with_only_columns(func.count(), func.min(Period.ends_at))
+    count, first = session.execute(counted.order_by(None)).one()
     return count, first
 
 

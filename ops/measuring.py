@@ -173,7 +173,11 @@ def _books(session: Session, runs: dict[str, JobRun]) -> Iterator[Gauge]:
 
 def _months(session: Session, now: datetime) -> Iterator[Gauge]:
     count, first = read_overdue(session, now=now)
-    yield _one("periods_overdue", "Periods that have ended and are not closed.", count)
+    yield _one(
+        "periods_overdue",
+        "Periods that have ended and are not closed, of each campaign the first.",
+        count,
+    )
     yield _one(
         "periods_overdue_seconds", "For how long the first of them has been over.", _age(first, now)
     )
