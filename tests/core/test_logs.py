@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -20,6 +22,7 @@ from core.clock import MovableClock
 from ops.jobs import run_job
 from tests.conftest import MakeCampaign, make_settings
 from tests.fake_events import event_body, signed
+from tests.live_site import ROOT, clean_environment
 from tests.log_lines import Lines, caught
 
 only_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -257,3 +260,30 @@ def test_settings_choose_how_lines_are_written(given: str, formatter: str) -> No
     assert told["formatters"]["lines"]["()"] == f"core.logs.{formatter}"
     assert told["root"]["level"] == "ERROR"
     json.dumps(told)  # it is handed to the web server's processes
+
+
+def test_what_ends_a_process_or_a_thread_is_a_line_too() -> None:
+    program = """
+import threading, warnings
+from core.logs import configure
+from core.settings import Settings
+configure(Settings(secret_key="x", log_format="json"))
+def fail(typed):
+    raise ValueError(typed)
+thread = threading.Thread(target=fail, args=("jane",), name="one")
+thread.start()
+thread.join()
+warnings.warn("old")
+fail("jane")
+"""
+    ended = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False,
+        timeout=60, env=clean_environment(),
+    )  # fmt: skip
+    assert ended.returncode == 1
+    thread, warning, process = [json.loads(line) for line in ended.stderr.splitlines()]
+    assert (thread["message"], thread["error"]) == ("thread one ends", "ValueError")
+    assert warning["logger"] == "py.warnings"
+    assert (process["message"], process["error"]) == ("this process ends", "ValueError")
+    assert "line 7, in fail" in process["trace"]
+    assert "jane" not in ended.stderr

@@ -6,6 +6,7 @@ import re
 import subprocess
 import threading
 import time
+import urllib.error
 import urllib.request
 from collections import Counter
 from collections.abc import Iterator
@@ -22,6 +23,7 @@ from core.clock import MovableClock
 from core.settings import Settings
 from tests.conftest import Give, MakeCampaign, make_settings
 from tests.live_site import free_port
+from tests.log_lines import caught
 from tests.programs import find_program
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -78,6 +80,7 @@ def front(origin: Origin, tmp_path: Path) -> Iterator[str]:
         (r"listen 443 ssl http2;", f"listen 127.0.0.1:{port};"),
         (r"ssl_certificate\w*\s+\S+;", ""),
         (r"/var/cache/nginx/goalpost", f"{tmp_path}/cache"),
+        (r"/var/log/nginx", str(tmp_path)),
         (r"127\.0\.0\.1:8000", f"127.0.0.1:{origin.port}"),
     ):
         shipped, count = re.subn(before, after, shipped, flags=re.DOTALL)
@@ -158,3 +161,20 @@ def test_the_reader_s_own_address_reaches_the_site_whatever_they_claim(
     make_campaign()
     ask(f"{front}/c/support-us", **{"X-Forwarded-For": "10.9.8.7"})
     assert origin.seen[-1]["HTTP_X_FORWARDED_FOR"] == "127.0.0.1"
+
+
+def test_its_log_names_nobody_and_has_the_id_that_ours_has(
+    front: str, origin: Origin, tmp_path: Path
+) -> None:
+    _, headers = ask(f"{front}/manage?email=jane@example.org")
+    with pytest.raises(urllib.error.HTTPError), caught() as lines:
+        ask(f"{front}/manage/janes-own-link")
+    asked = origin.seen[-2]
+    assert headers["X-Request-Id"] == asked["HTTP_X_REQUEST_ID"]
+    log = (tmp_path / "goalpost.log").read_text()
+    (open_page, link) = (line for line in log.splitlines() if " /manage" in line)
+    assert open_page.endswith(headers["X-Request-Id"])
+    assert " GET /manage/- 404 " in link
+    (ours,) = lines.told("goalpost.requests")
+    assert link.endswith(ours["request_id"])
+    assert not re.search(r"jane|127\.0\.0\.1", log)
