@@ -28,7 +28,8 @@ MOST_CONNECTIONS_WAITING = 2048
 def serve(host: str | None, port: int | None, processes: int | None, threads: int | None) -> None:
     """Serve the site to its readers.
 
-    SIGTERM lets the requests that run come to their end, SIGHUP starts the processes anew. The
+    SIGTERM lets the requests that run come to their end. SIGHUP starts the processes anew, one
+    after the other, with the `.env` that is there by then; a new release wants a new start. The
     scheduler is another command, unless SCHEDULER=inside.
     """
     # Here, since no other command needs the server.

@@ -11,6 +11,10 @@ import sqlite3
 import subprocess
 import threading
 import time
+from pathlib import Path
+from urllib.error import HTTPError
+from urllib.parse import urlencode
+from urllib.request import HTTPCookieProcessor, Request, build_opener
 
 import pytest
 from sqlalchemy import make_url
@@ -22,6 +26,7 @@ from tests.ops.conftest import Start
 START_SECONDS = 60.0
 ANSWER_SECONDS = 20.0
 IDLE = 1_000
+MOST_A_MINUTE = 5  # payments/manage_routes.py
 only_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
@@ -46,12 +51,21 @@ def serve(start: Start, port: int) -> Start:
 
 
 def ask(port: int, path: str = "/livez", method: str = "GET") -> int:
+    return read(port, path, method)[0]
+
+
+def read(port: int, path: str, method: str = "GET") -> tuple[int, str]:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=ANSWER_SECONDS)
     try:
         connection.request(method, path)
-        return connection.getresponse().status
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode()
     finally:
         connection.close()
+
+
+def children_of(pid: int) -> set[int]:
+    return {int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text("ascii").split()}
 
 
 def wait_until_open(process: subprocess.Popen[str], port: int) -> None:
@@ -120,6 +134,71 @@ def test_processes_of_a_site_answer_and_end_together(
     assert process.wait(START_SECONDS) == 0
     with pytest.raises(OSError, match="refused"):
         ask(port)
+
+
+@only_sqlite
+def test_processes_are_made_anew_and_no_request_is_lost(
+    serve: Start, port: int, tmp_path: Path
+) -> None:
+    process = serve()
+    wait_until_open(process, port)
+    before = children_of(process.pid)
+    assert before
+    assert "The Evening Courier" not in read(port, "/")[1]
+    (tmp_path / ".env").write_text("SITE_NAME=The Evening Courier\n")
+    found: list[int] = []
+    is_over = threading.Event()
+
+    def ask_on() -> None:
+        while not is_over.is_set():
+            try:
+                found.append(ask(port, "/readyz"))
+            except ConnectionResetError:  # its process ended before it had taken it: see ADR 24
+                found.append(ask(port, "/readyz"))
+
+    asking = [threading.Thread(target=ask_on) for _ in range(2)]
+    for one in asking:
+        one.start()
+    process.send_signal(signal.SIGHUP)
+    until = time.monotonic() + START_SECONDS
+    while before & children_of(process.pid):
+        assert time.monotonic() < until, "its processes are the old ones"
+        time.sleep(0.05)
+    since = len(found)
+    while len(found) < since + 10:
+        assert time.monotonic() < until, "the new ones do not answer"
+        time.sleep(0.05)
+    is_over.set()
+    for one in asking:
+        one.join()
+    assert set(found) == {200}
+    assert children_of(process.pid)
+    assert "The Evening Courier" in read(port, "/")[1]
+
+
+@only_sqlite
+@pytest.mark.parametrize("proxies", ["0", "1"])
+def test_address_that_a_reader_claims_counts_nothing(serve: Start, port: int, proxies: str) -> None:
+    process = serve(TRUSTED_PROXIES=proxies, MAIL_URL="smtp://127.0.0.1:9", MAIL_FROM="a@b.example")
+    wait_until_open(process, port)
+    reader = build_opener(HTTPCookieProcessor())
+    address = f"http://127.0.0.1:{port}/manage"
+    page = reader.open(address).read().decode()
+    token = page.partition('name="csrf_token" value="')[2].partition('"')[0]
+    form = {"csrf_token": token, "email": "x"}
+
+    def send(forwarded: str) -> int:
+        headers = {"X-Forwarded-For": forwarded}
+        with pytest.raises(HTTPError) as refused:
+            reader.open(Request(address, urlencode(form).encode(), headers))
+        refused.value.close()
+        return refused.value.code
+
+    # What the one proxy adds comes last; where there is none, all of it is claimed.
+    last = ", 198.51.100.7" if proxies == "1" else ""
+    found = [send(f"203.0.113.{number}{last}") for number in range(MOST_A_MINUTE + 1)]
+    assert found == [422] * MOST_A_MINUTE + [429]
+    assert send("198.51.100.7, 198.51.100.8") == (422 if proxies == "1" else 429)
 
 
 @only_sqlite
