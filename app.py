@@ -9,6 +9,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 import admin.routes
 import ops.commands
 import ops.health
+import ops.metrics
 import ops.models
 import ops.scheduler
 import ops.signs
@@ -18,7 +19,7 @@ import widget.faces
 import widget.snapshots
 from core import clock as clocks
 from core import db as database
-from core import logs, openapi, static, web
+from core import logs, openapi, revisions, static, web
 from core.settings import INSTANCE_PATH, Settings, load_settings
 from payments.gateway import Gateway
 
@@ -53,6 +54,7 @@ def create_app(
     database.init_app(app, settings)
     Alembic(app, metadatas=database.Base.metadata, run_mkdir=False)
     web.init_app(app)
+    revisions.init_app(app, except_for=[ops.health.bp.name, ops.metrics.bp.name])
     openapi.init_app(app)
     payments.routes.init_app(app, gateway)
     widget.faces.init_app(app)

@@ -12,8 +12,8 @@ import os
 import random
 import sqlite3
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from inspect import iscoroutinefunction
 from pathlib import Path
@@ -260,6 +260,13 @@ def read_session() -> Session:
 def read_only(session: Session) -> None:
     """Have a session's first transaction only read: see `read_session`."""
     session.connection(execution_options={_READ_ONLY: True})
+
+
+@contextmanager
+def read_only_connection() -> Iterator[Connection]:
+    """Give a connection of its own, which only reads, whatever the request's session is at."""
+    with db.engine.connect() as connection:
+        yield connection.execution_options(**{_READ_ONLY: True})
 
 
 def insert_if_absent(

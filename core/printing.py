@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import click
 
 from core.errors import DomainError
+from core.revisions import refuse_other_tables
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -20,7 +21,22 @@ _LONG = 12
 
 
 def sentences(command: Callable[P, R]) -> Callable[P, R]:
-    """Print a DomainError as one sentence, and leave with status 1."""
+    """Print a DomainError as one sentence, and leave with status 1.
+
+    The command is not begun where the tables are not this code's: it would write, or tell, sums
+    that are not true.
+    """
+
+    @wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        refuse_other_tables()
+        return command(*args, **kwargs)
+
+    return sentences_on_any_tables(run)
+
+
+def sentences_on_any_tables(command: Callable[P, R]) -> Callable[P, R]:
+    """Print a DomainError as one sentence: for what looks after other tables by itself."""
 
     @wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:

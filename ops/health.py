@@ -19,12 +19,12 @@ from core.clock import now
 from core.db import read_session
 from core.openapi import described
 from core.outbox import OutboxMail
+from core.revisions import what_to_do
 from core.sending import Sendable, read_unsent
 from core.web import settings
 from ops import lookout, metrics
 from ops.jobs import JOBS
 from ops.models import JobRun
-from ops.revisions import current_revisions, newest_revisions
 from ops.runs import hangs_after, last_runs, late_after
 from payments.edge import current_limits
 from payments.guarding import read_standings
@@ -120,14 +120,8 @@ def examine() -> Iterator[Finding]:
 
 
 def _migrations(session: Session) -> Finding:
-    if current_revisions(session.connection()) == newest_revisions():
-        return Finding("migrations", ok=True, message="up to date", needed=True)
-    return Finding(
-        "migrations",
-        ok=False,
-        message="behind: run `flask --app app db upgrade`",
-        needed=True,
-    )
+    told = what_to_do(session.connection())
+    return Finding("migrations", ok=told is None, message=told or "up to date", needed=True)
 
 
 def _jobs(session: Session, instant: datetime) -> Iterator[Finding]:

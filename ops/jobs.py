@@ -24,6 +24,7 @@ from core.clock import now, stopwatch
 from core.db import in_transaction
 from core.logs import bind, new_id
 from core.outbox import send_due
+from core.revisions import what_to_do
 from core.smtp import smtp_server
 from core.upkeep import all_to_forget
 from core.web import settings
@@ -249,8 +250,9 @@ def note_start(app: Flask) -> None:
     with app.app_context():
         try:
             with open_session() as session:
-                note_return(session, now=now())
-                session.commit()
+                if what_to_do(session.connection()) is None:
+                    note_return(session, now=now())
+                    session.commit()
         except SQLAlchemyError:
             log.exception("it could not be written down that the scheduler is back")
 
@@ -259,7 +261,7 @@ def run_job(app: Flask, name: str) -> None:
     """Run one job and write down when it ran, for how long and how it ended. Never raises."""
     with app.app_context():
         begun_at = now()
-        if _write(name, lambda session: begin_run(session, name, now=begun_at)):
+        if _begin(name, lambda session: begin_run(session, name, now=begun_at)):
             _run(name, begun_at)
 
 
@@ -268,8 +270,21 @@ def tick(app: Flask, name: str) -> None:
     with app.app_context():
         begun_at = now()
         every = JOBS[name][1]
-        if _write(name, lambda session: claim_run(session, name, every=every, now=begun_at)):
+        if _begin(name, lambda session: claim_run(session, name, every=every, now=begun_at)):
             _run(name, begun_at)
+
+
+def _begin(name: str, claim: Callable[[Session], bool | None]) -> bool:
+    """Claim a run, unless the tables are not this code's: then nothing is done until they are."""
+
+    def claim_if_ours(session: Session) -> bool | None:
+        told = what_to_do(session.connection())
+        if told is not None:
+            log.error("job %s is not run: the database's tables are %s", name, told)
+            return False
+        return claim(session)
+
+    return _write(name, claim_if_ours)
 
 
 def _run(name: str, begun_at: datetime) -> None:

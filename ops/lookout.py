@@ -18,6 +18,7 @@ from core import clock as clocks
 from core.clock import now
 from core.db import db, read_only
 from core.logs import told
+from core.revisions import what_to_do
 from ops.jobs import send_calls, send_mail
 from ops.runs import LATE_TICK
 from ops.watch import is_late, last_tick, tell_late
@@ -52,6 +53,8 @@ def look_at_scheduler(app: Flask) -> bool:
     try:
         with open_session() as session:
             read_only(session)
+            if what_to_do(session.connection()) is not None:
+                return False
             if not is_late(last_tick(session), now()):
                 return False
         with open_session() as session:

@@ -23,10 +23,10 @@ from core.money import exponent
 from core.notices import NoticeEpisode
 from core.outbox import OutboxMail
 from core.release import RELEASE
+from core.revisions import current_revisions, newest_revisions
 from core.sending import Sendable, SendState, read_unsent
 from ops.jobs import JOBS
 from ops.models import JobRun
-from ops.revisions import current_revisions, newest_revisions
 from ops.runs import is_late, last_runs
 from ops.watch import AUDITED, BACKED_UP, COMPARED, differences_of, newest
 from payments.edge import current_limits

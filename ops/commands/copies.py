@@ -15,7 +15,8 @@ from sqlalchemy import make_url
 from core.clock import now, stopwatch
 from core.db import db
 from core.errors import Conflict, NotFound
-from core.printing import sentences
+from core.printing import sentences_on_any_tables
+from core.revisions import known_revisions
 from core.web import settings
 from ops import dumping
 from ops.commands.noting import SITE, note
@@ -27,7 +28,6 @@ from ops.copying import (
     new_file,
     refuse_books,
 )
-from ops.revisions import known_revisions
 from ops.runs import begin_run, end_run
 from ops.watch import BACKED_UP
 
@@ -36,7 +36,7 @@ from ops.watch import BACKED_UP
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--force", is_flag=True, help="Replace FILE where it is there already.")
 @with_appcontext
-@sentences
+@sentences_on_any_tables
 def backup(file: Path, *, force: bool) -> None:
     """Copy the whole database into FILE, of one moment, while the site runs."""
     begun_at, took_ms = now(), stopwatch()
@@ -62,7 +62,7 @@ def backup(file: Path, *, force: bool) -> None:
 @click.command("restore")
 @click.argument("file", type=click.Path(path_type=Path))
 @with_appcontext
-@sentences
+@sentences_on_any_tables
 def restore(file: Path) -> None:
     """Fill the empty database that DATABASE_URL names from a backup, and bring it up to date."""
     if not file.is_file():

@@ -18,12 +18,12 @@ from core.clock import now
 from core.db import db, open_engine
 from core.errors import Conflict, Invalid, Unavailable
 from core.money import exact_money
-from core.printing import sentences, table
+from core.printing import sentences_on_any_tables, table
+from core.revisions import current_revisions, newest_revisions
 from core.settings import with_driver
 from core.web import settings
 from ops import moving
 from ops.commands.noting import SITE
-from ops.revisions import current_revisions, newest_revisions
 
 
 @click.command("move")
@@ -34,7 +34,7 @@ from ops.revisions import current_revisions, newest_revisions
     help="The other database, empty and migrated: postgresql://… or sqlite:///….",
 )
 @with_appcontext
-@sentences
+@sentences_on_any_tables
 def move(address: str) -> None:
     """Carry the whole site, which is stopped before, to another database; prove that it arrived."""
     url = _checked(address)

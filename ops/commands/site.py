@@ -10,7 +10,7 @@ from flask.cli import AppGroup, with_appcontext
 
 from core.clock import now
 from core.db import db
-from core.printing import sentences
+from core.printing import sentences, sentences_on_any_tables
 from core.web import settings
 from ops import demo_data
 from ops.advice import advise
@@ -23,6 +23,7 @@ scheduler = AppGroup("scheduler", help="Run the jobs.")
 
 @scheduler.command("run")
 @with_appcontext
+@sentences
 def run() -> None:
     """Run the scheduler until it is stopped: rolls months, works the inbox, audits the books."""
     run_scheduler(current_app._get_current_object())  # type: ignore[attr-defined] # noqa: SLF001 - Flask's documented way
@@ -30,7 +31,7 @@ def run() -> None:
 
 @click.command("doctor")
 @with_appcontext
-@sentences
+@sentences_on_any_tables
 def doctor() -> None:
     """Look at everything that Goalpost needs, and say what to do about what is missing."""
     configured = settings()
