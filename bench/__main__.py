@@ -4,7 +4,7 @@ python -m bench                     all sizes, both databases; writes the paper 
 python -m bench --quick             up to 100,000 entries, a short mixed load; prints only
 python -m bench --entries 10,1000   books of these sizes; prints only
 python -m bench --only reading      one part of the paper, and of the pictures
-python -m bench --only mixed        ten minutes of everything at once
+python -m bench --only mixed        ten minutes of everything at once; --minutes 60 for an hour
 python -m bench --only overview     measures nothing: the overview anew, of what the paper says
 """
 
@@ -55,9 +55,11 @@ def main(arguments: list[str] | None = None) -> int:
         sizes=asked.entries or (QUICK_SIZES if asked.quick else SIZES),
         rounds=asked.rounds or (3 if asked.quick else 5),
         quick=asked.quick,
+        mixed_seconds=_mixed_seconds(asked.minutes, quick=asked.quick),
     )
     parts = [asked.only] if asked.only else list(PARTS)
-    is_whole = not asked.quick and asked.entries is None
+    is_short = asked.minutes is not None and asked.minutes * 60 < FULL_SECONDS
+    is_whole = not asked.quick and asked.entries is None and not is_short
     for part in parts:
         if part == OVERVIEW:
             continue
@@ -100,6 +102,7 @@ class _Run:
     sizes: tuple[int, ...]
     rounds: int
     quick: bool
+    mixed_seconds: float
     figures: dict[str, str] = field(default_factory=dict)
     pictures: dict[str, tuple[str, str]] = field(default_factory=dict)
     errors: int = 0
@@ -184,9 +187,8 @@ class _Run:
         self.figures["admin"] = admin_tables(pages, _busy(*databases), rounds=self.rounds)
 
     def _mixed(self) -> None:
-        seconds = QUICK_SECONDS if self.quick else FULL_SECONDS
         with open_sites(self.mixed_kind) as make:
-            mixed = measure_mixed(make(), seconds=seconds, step=self.step)
+            mixed = measure_mixed(make(), seconds=self.mixed_seconds, step=self.step)
         self.errors += mixed.errors
         for told in (*mixed.records.told, *mixed.wrong):
             self.step(f"mixed: {told}")
@@ -200,6 +202,12 @@ def _busy(*measured: str) -> str:
     return machine([*measured, f"load average {os.getloadavg()[1]:.0f}"])
 
 
+def _mixed_seconds(minutes: float | None, *, quick: bool) -> float:
+    if minutes is not None:
+        return minutes * 60
+    return QUICK_SECONDS if quick else FULL_SECONDS
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="up to 100,000 entries; prints only")
@@ -207,6 +215,9 @@ def _parser() -> argparse.ArgumentParser:
         "--entries", type=_numbers, metavar="N,N,…", help="these sizes instead; prints only"
     )
     parser.add_argument("--only", choices=(*PARTS, OVERVIEW), help="this part only")
+    parser.add_argument(
+        "--minutes", type=float, help="how long the mixed load lasts; under ten it prints only"
+    )
     parser.add_argument("--rounds", type=int, help="how often each is measured, in turns")
     parser.add_argument(
         "--database", dest="databases", action="append", choices=KINDS, help="this one only"
