@@ -68,6 +68,13 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    # Without their kind, what donors added for the fees would count as gifts, and no entry is ever
+    # taken back.
+    covers = op.get_bind().scalar(sa.text("SELECT count(*) FROM ledger_entries WHERE kind <> 'gift'"))
+    if covers:
+        raise RuntimeError(
+            f'{covers} entries cover fees, which older tables would count as gifts: put a backup back instead'
+        )
     op.drop_index('ix_donations_created_at_abandoned', table_name='donations')
     op.drop_index('ix_donations_created_at_words', table_name='donations')
     index('ix_donations_created_at_abandoned', f'{ABANDONED})')

@@ -49,7 +49,8 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    op.add_column('outbox_calls', sa.Column('secret', sa.String(64), nullable=False))
+    # Rows that are there need something in it at once.
+    op.add_column('outbox_calls', sa.Column('secret', sa.String(64), server_default='', nullable=False))
     op.execute(
         "UPDATE outbox_calls SET secret = coalesce((SELECT secret FROM notice_subscribers"
         " WHERE id = subscriber_id), '')"
