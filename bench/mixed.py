@@ -17,7 +17,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from http import HTTPStatus
@@ -51,6 +51,7 @@ PROCESSES, THREADS = 2, 8
 READERS = 100.0
 GIFTS, REFUNDS, PAGES = 1.0, 0.1, 1.0
 SETTLE_SECONDS = 90.0
+PUBLIC_SECONDS = 5.0
 # Of the events, so many in a hundred are delivered twice.
 TWICE_PERCENT = 15
 # What is not yet steady: caches fill, pools open.
@@ -133,7 +134,10 @@ def measure_mixed(
         begun_at = live.clock.now()
         visitors = _Visitors(live, records, cookies)
         with watching(lambda: _held(live), every_seconds=min(_LOOK_SECONDS, seconds / 5)) as memory:
-            with visiting(visitors.streams(readers), records, seconds=seconds):
+            with (
+                closing(visitors),
+                visiting(visitors.streams(readers), records, seconds=seconds),
+            ):
                 _tell(records, memory, seconds=seconds, step=step)
             result = Mixed(
                 seconds=seconds,
@@ -304,6 +308,12 @@ class _Visitors:
     not_modified: int = 0
     month: str | None = None
     seen_at: float | None = None
+    browsers: list[Browser] = field(default_factory=list)
+
+    def close(self) -> None:
+        """Close the browsers that stay open for the whole run."""
+        for browser in self.browsers:
+            browser.close()
 
     def streams(self, readers: float) -> list[Stream]:
         """Return all of them, of whom so many a second read."""
@@ -352,8 +362,7 @@ class _Visitors:
 
     def give(self, due: float) -> None:
         """Give as a donor does: the form, Stripe's page, the thanks."""
-        browser = self._browser()
-        try:
+        with closing(Browser(self.live.server.port, self.records)) as browser:
             page = browser.ask(FORM, f"/c/{SLUG}", headers=_PLAIN, due=due)
             form = dict(_HIDDEN.findall(page.body.decode())) | {
                 "amount": f"{self.chance.randint(1, 50)}.{self.chance.randint(0, 99):02}",
@@ -370,8 +379,6 @@ class _Visitors:
                 raise ValueError(f"a payment is {paid['outcome']}")
             address = urlsplit(paid["success_url"])
             browser.ask(THANKS, f"{address.path}?{address.query}")
-        finally:
-            browser.close()
         self.refundable.append(str(paid["payment_intent"]))
 
     def refund(self, _due: float) -> None:
@@ -387,7 +394,9 @@ class _Visitors:
         return lambda due: _see(browser.ask(ADMIN, next(pages), due=due).body)
 
     def _browser(self, cookies: Mapping[str, str] | None = None) -> Browser:
-        return Browser(self.live.server.port, self.records, cookies)
+        browser = Browser(self.live.server.port, self.records, cookies)
+        self.browsers.append(browser)
+        return browser
 
 
 def _see(body: bytes) -> None:
@@ -474,18 +483,24 @@ def _check(live: _Live, result: Mixed) -> None:
     except AssertionError as wrong:
         result.wrong.append(f"books and Stripe differ: {str(wrong)[:2000]}")
     result.wrong += [f"`ledger verify` finds {one}" for one in books.differences]
+    # What was worked last may be public a moment later.
+    until = time.monotonic() + PUBLIC_SECONDS
     records = Records()
-    browser = Browser(live.server.port, records)
-    try:
-        now = json.loads(browser.ask(BAR, PROGRESS, headers=_PLAIN).body)
-        past = json.loads(browser.ask(MONTHS, f"{PROGRESS}/periods", headers=_PLAIN).body)
-    except Failed:
-        result.wrong += records.told
-        return
-    finally:
-        browser.close()
-    result.shown_minor = now["raised_minor"] + sum(one["raised_minor"] for one in past["periods"])
+    with suppress(Failed):
+        result.shown_minor = _shown_minor(live, records)
+        while result.shown_minor != result.booked_minor and time.monotonic() < until:
+            time.sleep(0.1)
+            result.shown_minor = _shown_minor(live, records)
+    result.wrong += records.told
     if not result.paid_minor == result.booked_minor == result.shown_minor:
         result.wrong.append(
             f"paid {result.paid_minor}, booked {result.booked_minor}, shown {result.shown_minor}"
         )
+
+
+def _shown_minor(live: _Live, records: Records) -> int:
+    """Return what the bars of all months show together."""
+    with closing(Browser(live.server.port, records)) as browser:
+        now = json.loads(browser.ask(BAR, PROGRESS, headers=_PLAIN).body)
+        past = json.loads(browser.ask(MONTHS, f"{PROGRESS}/periods", headers=_PLAIN).body)
+    return int(now["raised_minor"]) + sum(int(one["raised_minor"]) for one in past["periods"])

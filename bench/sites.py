@@ -72,6 +72,7 @@ def open_sites(kind: str) -> Iterator[Callable[[], Site]]:
             run = postgres.open_run()
             stack.callback(postgres.close_run, run)
             server = PostgresTemplate(postgres.server_address(durable=True), "bench")
+            stack.callback(server.close)
 
             def make() -> Site:
                 return _open(kind, stack.enter_context(server.copy()), stack)
