@@ -14,6 +14,7 @@ from flask import Flask, current_app, request
 from sqlalchemy import Connection, inspect, text
 from sqlalchemy.exc import DBAPIError
 
+from core import static
 from core.clock import stopwatch
 from core.db import read_only_connection
 from core.errors import Conflict, Unavailable
@@ -76,7 +77,7 @@ def init_app(app: Flask, *, except_for: Collection[str]) -> None:
 
     @app.before_request
     def refuse() -> None:
-        if request.endpoint == "static" or request.blueprint in except_for:
+        if request.endpoint in static.ENDPOINTS or request.blueprint in except_for:
             return
         if look.again() is not None:
             raise Unavailable(N_("We can't reach our books just now."))

@@ -15,6 +15,9 @@ PLAIN_PATH = "/static/"
 # How long, in seconds, a file may be kept whose address does not tell which one it is.
 PLAIN_SECONDS = 60
 _DIGEST_LETTERS = 16
+_OF_ANOTHER_RELEASE = "static_of_another_release"
+# What Flask itself answers of them: "static" is its own, for what is not there.
+ENDPOINTS = frozenset({"static", _OF_ANOTHER_RELEASE})
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Content-Security-Policy": "default-src 'none'",
@@ -39,7 +42,7 @@ def init_app(app: Flask) -> WhiteNoise:
     """Return `app`'s WSGI with the static files before it, which pass Flask by."""
     app.add_url_rule(
         f"{PLAIN_PATH}<string(length={_DIGEST_LETTERS}):digest>/<path:filename>",
-        endpoint="static_of_another_release",
+        endpoint=_OF_ANOTHER_RELEASE,
         view_func=_static_of_another_release,
     )
     served = WhiteNoise(
