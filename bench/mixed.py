@@ -8,35 +8,28 @@ some of them twice. In the end the books are held against what the sandbox says 
 
 from __future__ import annotations
 
-import http.client
 import json
-import random
-import re
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
-from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.metadata import version
-from itertools import count, cycle
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit
 
 from sqlalchemy import select, text
 
 from bench.admin import signed_in
+from bench.crowd import BAR, MONTHS, PLAIN, SENDING, Crowd
 from bench.memory import OWN, Memory, held_by, watching
 from bench.reading import PROGRESS
+from bench.relay import Relay, relaying
 from bench.rounds import percentile
 from bench.servers import Server, family, free_port, running, started
-from bench.sites import SLUG, Site
-from bench.visitors import ANSWER_SECONDS, Act, Browser, Failed, Records, Stream, visiting
+from bench.sites import Site
+from bench.visitors import Browser, Failed, Records, visiting
 from campaigns.models import Period
 from campaigns.rolling import roll_campaign
 from core import web
@@ -47,28 +40,13 @@ from tests.sandbox_process import API_KEY, WEBHOOK_SECRET, SandboxProcess, runni
 
 FULL_SECONDS, QUICK_SECONDS = 600.0, 40.0
 PROCESSES, THREADS = 2, 8
-# So many a second, at so many visitors.
+# Readers a second.
 READERS = 100.0
-GIFTS, REFUNDS, PAGES = 1.0, 0.1, 1.0
 SETTLE_SECONDS = 90.0
 PUBLIC_SECONDS = 5.0
-# Of the events, so many in a hundred are delivered twice.
-TWICE_PERCENT = 15
 # What is not yet steady: caches fill, pools open.
 WARM_SHARE = 0.2
-BAR, KNOWN, FRAME, IMAGE = "bar, JSON", "bar, known (304)", "frame", "image"
-SCRIPT, MONTHS = "element script", "past months, JSON"
-FORM, SENDING, THANKS = "give page", "donation sent", "thanks"
-EVENT, AGAIN, ADMIN = "webhook", "webhook, again", "admin page"
-KINDS = (BAR, KNOWN, FRAME, IMAGE, SCRIPT, MONTHS, FORM, SENDING, THANKS, EVENT, AGAIN, ADMIN)
 WEB, SCHEDULER, SANDBOX, DATABASE = "web process", "scheduler", "sandbox", "PostgreSQL"
-_ADMIN_PAGES = (
-    *("/admin/", "/admin/live", "/admin/months", "/admin/donations", "/admin/entries"),
-    f"/admin/campaigns/{SLUG}/months",
-)
-_HIDDEN = re.compile(r'<input type="hidden" name="(\w+)" value="([^"]*)">')
-_PLAIN = {"Accept-Encoding": ""}
-_SESSION = re.compile(r"cs_test_\w+")
 _LOOK_SECONDS, _TELL_SECONDS = 2.0, 10.0
 _MEBI = 1 << 20
 
@@ -116,7 +94,7 @@ class _Live:
     server: Server
     scheduler_pid: int
     sandbox: SandboxProcess
-    relay: _Relay
+    relay: Relay
     clock: DemoClock
 
 
@@ -132,11 +110,11 @@ def measure_mixed(
         cookies = _admin_cookies(live)
         records = live.relay.records = Records()
         begun_at = live.clock.now()
-        visitors = _Visitors(live, records, cookies)
+        crowd = Crowd(live.server.port, live.sandbox, records, cookies)
         with watching(lambda: _held(live), every_seconds=min(_LOOK_SECONDS, seconds / 5)) as memory:
             with (
-                closing(visitors),
-                visiting(visitors.streams(readers), records, seconds=seconds),
+                closing(crowd),
+                visiting(crowd.streams(readers), records, seconds=seconds),
             ):
                 _tell(records, memory, seconds=seconds, step=step)
             result = Mixed(
@@ -147,9 +125,9 @@ def measure_mixed(
                 memory=memory,
                 ended_at=(ends_at - begun_at).total_seconds(),
                 gifts=len(records.answers[SENDING]),
-                refunds=visitors.refunds,
-                not_modified=visitors.not_modified,
-                seen_at=visitors.seen_at,
+                refunds=crowd.refunds,
+                not_modified=crowd.not_modified,
+                seen_at=crowd.seen_at,
             )
         step("mixed: waiting for the last events, and for the month to be closed")
         _settle(live, result, ends_at=ends_at, begun_at=begun_at)
@@ -165,7 +143,7 @@ def _living(site: Site, folder: Path) -> Iterator[_Live]:
     clock_file.write_text("0")
     folder.chmod(0o755)
     with ExitStack() as stack:
-        relay = stack.enter_context(_relaying(port))
+        relay = stack.enter_context(relaying(port))
         sandbox = stack.enter_context(
             running_sandbox(
                 folder / "sandbox.sqlite",
@@ -226,182 +204,6 @@ def _admin_cookies(live: _Live) -> dict[str, str]:
     cookie = client.get_cookie(name)
     assert cookie is not None  # noqa: S101 - it was just signed in
     return {name: cookie.value}
-
-
-class _Relay(ThreadingHTTPServer):
-    """Passes Stripe's events on, byte by byte with their signature, and some of them twice."""
-
-    daemon_threads = True
-    records: Records
-
-    def __init__(self, port: int) -> None:
-        self.records = Records()
-        self._port = port
-        self._chance = random.Random(2021)  # noqa: S311 - no secret
-        super().__init__(("127.0.0.1", 0), _Passing)
-
-    def pass_on(self, path: str, body: bytes, headers: Mapping[str, str]) -> int:
-        """Deliver an event; return the site's answer to its first delivery."""
-        status = self._post(EVENT, path, body, headers)
-        if status == HTTPStatus.OK and self._chance.randrange(100) < TWICE_PERCENT:
-            self._post(AGAIN, path, body, headers)
-        return status
-
-    def _post(self, kind: str, path: str, body: bytes, headers: Mapping[str, str]) -> int:
-        begun = time.perf_counter()
-        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=ANSWER_SECONDS)
-        try:
-            connection.request("POST", path, body, dict(headers))
-            answer = connection.getresponse()
-            told = answer.read()
-        except (OSError, http.client.HTTPException) as error:
-            self.records.fail(kind, repr(error))
-            return HTTPStatus.BAD_GATEWAY
-        finally:
-            connection.close()
-        if answer.status == HTTPStatus.OK:
-            self.records.note(kind, due=begun)
-        else:
-            self.records.fail(kind, f"{answer.status} {told[:200]!r}")
-        return answer.status
-
-
-class _Passing(BaseHTTPRequestHandler):
-    server: _Relay
-
-    def do_POST(self) -> None:
-        """Pass it on."""
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        kept = {name: self.headers[name] for name in ("Content-Type", "Stripe-Signature")}
-        status = self.server.pass_on(self.path, body, kept)
-        self.send_response(status)
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-
-    def log_message(self, *_: Any) -> None:
-        """Say nothing."""
-
-
-@contextmanager
-def _relaying(port: int) -> Iterator[_Relay]:
-    with _Relay(port) as relay:
-        thread = threading.Thread(target=relay.serve_forever, args=(0.05,), daemon=True)
-        thread.start()
-        try:
-            yield relay
-        finally:
-            relay.shutdown()
-            thread.join()
-
-
-@dataclass(slots=True)
-class _Visitors:
-    """What each kind of visitor does, and what they tell each other, and us."""
-
-    live: _Live
-    records: Records
-    cookies: Mapping[str, str]
-    chance: random.Random = field(default_factory=lambda: random.Random(2021))  # noqa: S311 - no secret
-    numbers: Iterator[int] = field(default_factory=lambda: count(1))
-    refundable: list[str] = field(default_factory=list)
-    refunds: int = 0
-    not_modified: int = 0
-    month: str | None = None
-    seen_at: float | None = None
-    browsers: list[Browser] = field(default_factory=list)
-
-    def close(self) -> None:
-        """Close the browsers that stay open for the whole run."""
-        for browser in self.browsers:
-            browser.close()
-
-    def streams(self, readers: float) -> list[Stream]:
-        """Return all of them, of whom so many a second read."""
-        return [
-            Stream(BAR, readers * 0.3, 3, self.look),
-            Stream(KNOWN, readers * 0.4, 4, self.come_again),
-            Stream(FRAME, readers * 0.1, 1, lambda: self.read(FRAME, f"/embed/{SLUG}")),
-            Stream(IMAGE, readers * 0.1, 1, lambda: self.read(IMAGE, f"/c/{SLUG}.svg")),
-            Stream(SCRIPT, readers * 0.09, 1, lambda: self.read(SCRIPT, "/embed/v1.js")),
-            Stream(MONTHS, readers * 0.01, 1, lambda: self.read(MONTHS, f"{PROGRESS}/periods")),
-            Stream(FORM, GIFTS, 6, lambda: self.give),
-            Stream("refund", REFUNDS, 1, lambda: self.refund),
-            Stream(ADMIN, PAGES, 2, self.administer),
-        ]
-
-    def read(self, kind: str, path: str) -> Act:
-        """Look at one thing again and again."""
-        browser = self._browser()
-        return lambda due: _see(browser.ask(kind, path, due=due).body)
-
-    def look(self) -> Act:
-        """Look at the bar, and note when it shows the next month."""
-        browser = self._browser()
-
-        def act(due: float) -> None:
-            answer = browser.ask(BAR, PROGRESS, headers=_PLAIN, due=due)
-            month = json.loads(answer.body)["period"]["key"]
-            if self.month is not None and month > self.month and self.seen_at is None:
-                self.seen_at = due - self.records.begun
-            self.month = max(month, self.month or month)
-
-        return act
-
-    def come_again(self) -> Act:
-        """Ask for the bar with the tag of the last one."""
-        browser, known = self._browser(), [""]
-
-        def act(due: float) -> None:
-            headers = {"If-None-Match": known[0]} if known[0] else {}
-            expected = (HTTPStatus.OK, HTTPStatus.NOT_MODIFIED)
-            answer = browser.ask(KNOWN, PROGRESS, headers=headers, expected=expected, due=due)
-            known[0] = answer.headers["etag"]
-            self.not_modified += answer.status == HTTPStatus.NOT_MODIFIED
-
-        return act
-
-    def give(self, due: float) -> None:
-        """Give as a donor does: the form, Stripe's page, the thanks."""
-        with closing(Browser(self.live.server.port, self.records)) as browser:
-            page = browser.ask(FORM, f"/c/{SLUG}", headers=_PLAIN, due=due)
-            form = dict(_HIDDEN.findall(page.body.decode())) | {
-                "amount": f"{self.chance.randint(1, 50)}.{self.chance.randint(0, 99):02}",
-                "frequency": "once",
-                "email": f"donor{next(self.numbers) // 2}@example.org",  # each of them gives twice
-            }
-            expected = (HTTPStatus.SEE_OTHER,)
-            sent = browser.ask(SENDING, f"/c/{SLUG}/donate", form=form, expected=expected)
-            session = _SESSION.search(sent.headers["location"])
-            if session is None:
-                raise ValueError(f"the donor is sent to {sent.headers['location']}")
-            paid = self.live.sandbox.pay(session[0])
-            if paid["outcome"] != "paid":
-                raise ValueError(f"a payment is {paid['outcome']}")
-            address = urlsplit(paid["success_url"])
-            browser.ask(THANKS, f"{address.path}?{address.query}")
-        self.refundable.append(str(paid["payment_intent"]))
-
-    def refund(self, _due: float) -> None:
-        """Give a gift back at Stripe, or a part of it."""
-        if self.refundable:
-            payment = self.refundable.pop(self.chance.randrange(len(self.refundable)))
-            self.live.sandbox.refund(payment, self.chance.choice([None, 50]))
-            self.refunds += 1
-
-    def administer(self) -> Act:
-        """Go through pages of the admin."""
-        browser, pages = self._browser(self.cookies), cycle(_ADMIN_PAGES)
-        return lambda due: _see(browser.ask(ADMIN, next(pages), due=due).body)
-
-    def _browser(self, cookies: Mapping[str, str] | None = None) -> Browser:
-        browser = Browser(self.live.server.port, self.records, cookies)
-        self.browsers.append(browser)
-        return browser
-
-
-def _see(body: bytes) -> None:
-    if not body:
-        raise ValueError("the answer is empty")
 
 
 def _held(live: _Live) -> dict[str, int]:
@@ -501,6 +303,6 @@ def _check(live: _Live, result: Mixed) -> None:
 def _shown_minor(live: _Live, records: Records) -> int:
     """Return what the bars of all months show together."""
     with closing(Browser(live.server.port, records)) as browser:
-        now = json.loads(browser.ask(BAR, PROGRESS, headers=_PLAIN).body)
-        past = json.loads(browser.ask(MONTHS, f"{PROGRESS}/periods", headers=_PLAIN).body)
+        now = json.loads(browser.ask(BAR, PROGRESS, headers=PLAIN).body)
+        past = json.loads(browser.ask(MONTHS, f"{PROGRESS}/periods", headers=PLAIN).body)
     return int(now["raised_minor"]) + sum(int(one["raised_minor"]) for one in past["periods"])

@@ -5,24 +5,21 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from bench.mixed import (
+from bench.crowd import (
     ADMIN,
     AGAIN,
     BAR,
-    DATABASE,
     EVENT,
     FORM,
     FRAME,
     IMAGE,
     KINDS,
     KNOWN,
-    SCHEDULER,
     SCRIPT,
     SENDING,
     THANKS,
-    WEB,
-    Mixed,
 )
+from bench.mixed import DATABASE, SCHEDULER, WEB, Mixed
 from bench.rounds import percentile
 from bench.visitors import Taken
 

@@ -9,8 +9,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from bench.crowd import ADMIN, BAR, EVENT, KINDS
 from bench.memory import OWN, Memory, held_by, slope, watching
-from bench.mixed import ADMIN, BAR, EVENT, KINDS, SANDBOX, SCHEDULER, Mixed, measure_mixed
+from bench.mixed import SANDBOX, SCHEDULER, Mixed, measure_mixed
 from bench.mixed_paper import draw_mixed, mixed_tables
 from bench.rounds import percentile
 from bench.sites import open_sites
