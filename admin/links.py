@@ -6,7 +6,7 @@ import hashlib
 import secrets
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
 from admin.models import LinkPurpose, SignInLink, User
@@ -14,6 +14,9 @@ from core.errors import NotFound
 
 INVITED = timedelta(hours=72)
 FORGOTTEN = timedelta(hours=1)
+# For how long one is kept that works no more.
+KEPT = timedelta(days=30)
+_AT_ONCE = 500
 
 
 class LinkOver(NotFound):
@@ -74,6 +77,13 @@ def use_link(session: Session, token: str, *, now: datetime) -> SignInLink:
     if used is None:
         raise LinkOver
     return link
+
+
+def forget_links(session: Session, *, now: datetime) -> int:
+    """Forget links that are long over, some of them a call; return how many. The caller commits."""
+    due = select(SignInLink.id).where(SignInLink.expires_at < now - KEPT).limit(_AT_ONCE)
+    gone = delete(SignInLink).where(SignInLink.id.in_(due)).returning(SignInLink.id)
+    return len(session.execute(gone).all())
 
 
 def first_link(session: Session, *, now: datetime, again: bool = True) -> str | None:

@@ -36,6 +36,8 @@ from admin import (
     welcome,
 )
 from admin.faces import EXTENSION, Faces
+from admin.links import forget_links
+from admin.sessions import forget_sessions
 from admin.signs import EXTENSION as SIGNS
 from admin.signs import ReadSigns
 from core.settings import Settings
@@ -85,3 +87,5 @@ def init_app(app: Flask, settings: Settings, *, faces: Faces, signs: ReadSigns) 
     app.cli.add_command(commands.users)
     forget_too(app, forget_former_secrets)
     forget_too(app, lambda session, now: throttle.forget_old(session, now=now))
+    forget_too(app, lambda session, now: forget_sessions(session, now=now))
+    forget_too(app, lambda session, now: forget_links(session, now=now))

@@ -12,13 +12,16 @@ import secrets
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import delete, select, update
+from sqlalchemy.orm import Session, aliased
 
 from admin.models import AdminSession, User
 
 IDLE = timedelta(hours=12)
 LONGEST = timedelta(days=30)
+# For how long after it was last seen a session is kept, but the last of each user.
+KEPT = timedelta(days=90)
+_AT_ONCE = 500
 # How exactly it is kept when a session was last seen: each time would be a write for each page.
 SEEN_EVERY = timedelta(minutes=1)
 # Views that open pages ask for by themselves: a session that only they use ends as if unused.
@@ -100,6 +103,27 @@ def end_sessions(
     if but_token is not None:
         conditions.append(AdminSession.token_hash != _hash(but_token))
     _end(session, *conditions, now=now)
+
+
+def forget_sessions(session: Session, *, now: datetime) -> int:
+    """Forget sessions that are long over, some of them a call; return how many.
+
+    The last one of each user stays: it tells since when nobody has used an account. The caller
+    commits.
+    """
+    later = aliased(AdminSession)
+    due = (
+        select(AdminSession.id)
+        .where(
+            AdminSession.seen_at < now - KEPT,
+            select(later.id)
+            .where(later.user_id == AdminSession.user_id, later.id > AdminSession.id)
+            .exists(),
+        )
+        .limit(_AT_ONCE)
+    )
+    gone = delete(AdminSession).where(AdminSession.id.in_(due)).returning(AdminSession.id)
+    return len(session.execute(gone).all())
 
 
 def is_session(row: AdminSession, token: str) -> bool:
