@@ -8,9 +8,10 @@ from typing import Any, cast
 from urllib.parse import urlencode
 
 from babel import Locale
-from flask import Flask, Response, current_app, jsonify, render_template, request
+from flask import Flask, Request, Response, current_app, jsonify, render_template, request
 from markupsafe import Markup
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
+from werkzeug.datastructures import FileStorage, ImmutableMultiDict
 from werkzeug.exceptions import HTTPException
 
 from core import logs
@@ -78,6 +79,19 @@ PAGE_POLICY = (
     " font-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'self';"
     " frame-ancestors 'none'"
 )
+
+
+class FieldsRequest(Request):
+    """A request whose forms hold text alone.
+
+    No form of ours takes a file. WTForms would find one that was sent in the place of a text, and
+    every validator would fail over it.
+    """
+
+    @property
+    def files(self) -> ImmutableMultiDict[str, FileStorage]:
+        """None, whatever was sent."""
+        return ImmutableMultiDict()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,7 +164,8 @@ def _language_links(locale: str) -> list[LanguageLink]:
 
 
 def init_app(app: Flask) -> None:
-    """Give `app` its headers and error pages."""
+    """Give `app` its headers and error pages, and requests without files."""
+    app.request_class = FieldsRequest
     app.after_request(_fill_headers)
     app.register_error_handler(DomainError, answer_error)
     app.register_error_handler(HTTPException, _http_error)

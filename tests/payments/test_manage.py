@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -126,6 +127,15 @@ def test_the_link_leads_to_the_portal_of_the_gift(
     opened = client.post(link(session), data=fields)
     assert opened.status_code == 303
     assert opened.headers["Location"].startswith("https://billing.stripe.com/p/session/cus_2")
+
+
+@only_sqlite
+def test_file_in_the_place_of_an_address_is_no_address(client: FlaskClient) -> None:
+    token = fields_of(client.get("/manage"))["csrf_token"]
+    sent = {"csrf_token": token, "email": (io.BytesIO(ANN.encode()), "address.txt")}
+    answer = client.post("/manage", data=sent, content_type="multipart/form-data")
+    assert answer.status_code == 422
+    assert "Enter the mail address" in answer.text
 
 
 @pytest.mark.usefixtures("subscription")
