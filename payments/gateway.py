@@ -289,6 +289,9 @@ class Gateway(Protocol):
         Stripe tells a secret once only.
         """
 
+    def told_at(self) -> datetime:
+        """Ask for next to nothing, and return when Stripe says that it answered, to the second."""
+
     def read_event(self, body: bytes, signature: str, *, now: datetime) -> Event:
         """Verify the raw body of a webhook call and read it; raise UntrustedEvent."""
 

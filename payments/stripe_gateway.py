@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -227,6 +228,16 @@ class StripeGateway:
         wanted |= {"url": url, "api_version": API_VERSION}
         made = self._call(lambda client: client.v1.webhook_endpoints.create(wanted))
         return str(made["secret"])
+
+    def told_at(self) -> datetime:
+        """Return the `Date` of an answer: RFC 9110, 6.6.1."""
+        page = self._call(lambda client: client.v1.payment_intents.list({"limit": 1}))
+        headers = {} if page.last_response is None else page.last_response.headers
+        try:
+            told = parsedate_to_datetime(headers.get("Date", ""))
+        except ValueError:
+            raise GatewayRefused("an answer without its date") from None
+        return told.astimezone(UTC)
 
     def read_event(self, body: bytes, signature: str, *, now: datetime) -> Event:
         """Verify the raw body of a webhook call by each of our secrets, and read it."""

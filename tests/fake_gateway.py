@@ -54,6 +54,7 @@ class FakeGateway:
         self.livemode = settings.livemode
         self.calls: dict[str, int] = {}
         self._clock = clock
+        self.clock_of_stripe: datetime | None = None  # where it is not ours
         self._reader = StripeGateway(settings)
         self._numbers = itertools.count(1)
         self._sales: dict[str, Sale] = {}  # by idempotency key
@@ -212,6 +213,10 @@ class FakeGateway:
         known = url in self.webhooks
         self.webhooks[url] = list(types)
         return None if known else "whsec_new"
+
+    def told_at(self) -> datetime:
+        self._called("told_at")
+        return self.clock_of_stripe or self._clock.now()
 
     def read_event(self, body: bytes, signature: str, *, now: datetime) -> Event:
         return self._reader.read_event(body, signature, now=now)

@@ -16,6 +16,8 @@ from ops import demo_data
 from ops.advice import advise
 from ops.health import examine
 from ops.scheduler import run_scheduler
+from ops.skew import compare_clocks
+from payments.edge import current_gateway
 from payments.fee_sums import verify_books
 
 scheduler = AppGroup("scheduler", help="Run the jobs.")
@@ -47,6 +49,8 @@ def doctor() -> None:
     for name, told in advise(configured):
         click.echo(f"-- {name:<12} {told}")
     findings = list(examine())
+    if all(finding.ok for finding in findings if finding.needed):
+        findings += compare_clocks(db.session, current_gateway(), now=now)
     for finding in findings:
         click.echo(f"{'ok' if finding.ok else '!!'} {finding.name:<12} {finding.message}")
         if finding.detail:

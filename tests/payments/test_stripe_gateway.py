@@ -353,3 +353,8 @@ def test_payout_is_told_with_its_lines_and_without_its_own(
 def test_payout_that_is_not_there_is_refused(gateway: StripeGateway) -> None:
     with pytest.raises(GatewayRefused, match="resource_missing"):
         gateway.payout("po_nothing")
+
+
+def test_the_time_of_an_answer_is_stripe_s(gateway: StripeGateway) -> None:
+    before = datetime.now(UTC).replace(microsecond=0)
+    assert before <= gateway.told_at() <= datetime.now(UTC)
