@@ -31,6 +31,7 @@ from admin import (
     refunds,
     security,
     throttle,
+    token_commands,
     token_pages,
     user_pages,
     welcome,
@@ -85,6 +86,7 @@ def init_app(app: Flask, settings: Settings, *, faces: Faces, signs: ReadSigns) 
     for module in (*PAGES, *API):
         app.register_blueprint(module.bp)
     app.cli.add_command(commands.users)
+    app.cli.add_command(token_commands.tokens)
     forget_too(app, forget_former_secrets)
     forget_too(app, lambda session, now: throttle.forget_old(session, now=now))
     forget_too(app, lambda session, now: forget_sessions(session, now=now))

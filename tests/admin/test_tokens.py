@@ -171,3 +171,38 @@ def test_paper_tells_the_scopes_as_the_page_does(database_url: str) -> None:
     assert list(told) == list(Scope)
     for scope, words in TOLD.items():
         assert told[scope].startswith(words)
+
+
+def test_commands_make_show_once_and_revoke(
+    app: Flask, client: FlaskClient, clock: MovableClock
+) -> None:
+    runner = app.test_cli_runner()
+    assert "There are no tokens" in runner.invoke(args=["tokens", "list"]).output
+    scopes = ["--scope", "donations:read", "--scope", "totals:read"]
+    made = runner.invoke(args=["tokens", "create", "CRM", *scopes, "--days", "30"])
+    assert made.exit_code == 0
+    assert made.stderr.startswith("Number 1, until 2021-06-11. It is shown this once:")
+    token = made.stdout.strip()
+    ask = {"Authorization": f"Bearer {token}"}
+    assert client.get("/api/v1/admin/totals", headers=ask).status_code == 200
+    told = runner.invoke(args=["tokens", "list"]).output
+    assert re.search(
+        r"1 +CRM +totals:read donations:read +\S.* +until 2021-06-11 +2021-05-12", told
+    )
+    assert token.rpartition("_")[2] not in told
+    for _ in range(2):
+        assert runner.invoke(args=["tokens", "revoke", "1"]).output == (
+            "CRM is not let in any more.\n"
+        )
+    assert client.get("/api/v1/admin/totals", headers=ask).status_code == 401
+    assert "revoked 2021-05-12" in runner.invoke(args=["tokens", "list"]).output
+    runner.invoke(args=["tokens", "create", "Till", *scopes, "--days", "30"])
+    clock.advance(timedelta(days=30))
+    assert re.search(r"Till .* ended 2021-06-11", runner.invoke(args=["tokens", "list"]).output)
+    for words, said in (
+        (["revoke", "9"], "There is no such token."),
+        (["create", "CRM", "--scope", "donors:read"], "choose donations:read, too"),
+        (["create", " ", "--scope", "totals:read"], "Name what will use it"),
+    ):
+        refused = runner.invoke(args=["tokens", *words])
+        assert (refused.exit_code, said in refused.output) == (1, True)

@@ -48,6 +48,8 @@ WRITES: dict[str, tuple[str, str]] = {
     "stripe connect": ("stripe connect", "stripe.connected"),
     "stripe reconcile": ("stripe reconcile", "stripe.reconcile_begun"),
     "stripe payouts": ("stripe payouts", "stripe.payouts_asked"),
+    "tokens create": ("tokens create CRM --scope totals:read", "token.made"),
+    "tokens revoke": ("tokens revoke 1", "token.revoked"),
     "users first-link": ("users first-link", "user.first_link_made"),
     "users create": ("users create bo@courier.example --role editor", "user.added"),
     "users link": ("users link bo@courier.example", "user.link_made"),
@@ -77,6 +79,7 @@ OTHERS = {
     "scheduler run": "does what nobody asks for by hand",
     "serve": "serves what others ask for",
     "stripe drift": "reads, and tells",
+    "tokens list": "reads",
     "users list": "reads",
     "stripe refunds": "tests/payments/test_refunding.py",
 }
