@@ -44,6 +44,8 @@ PROCESSES, THREADS = 2, 8
 READERS = 100.0
 SETTLE_SECONDS = 90.0
 PUBLIC_SECONDS = 5.0
+# Stripe tells a second late that a charge's fee is known, and the sandbox does so too.
+LATE_SECONDS = 3.0
 # What is not yet steady: caches fill, pools open.
 WARM_SHARE = 0.2
 WEB, SCHEDULER, SANDBOX, DATABASE = "web process", "scheduler", "sandbox", "PostgreSQL"
@@ -252,6 +254,7 @@ def _tell(
 def _settle(live: _Live, result: Mixed, *, ends_at: datetime, begun_at: datetime) -> None:
     """Wait until Stripe has told all, all of it is worked, and the month is closed."""
     settings = live.site.app.extensions[web.EXTENSION]
+    time.sleep(LATE_SECONDS)
     until = time.monotonic() + SETTLE_SECONDS
     closed_at: datetime | None = None
     while time.monotonic() < until:
