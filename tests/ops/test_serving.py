@@ -19,6 +19,7 @@ from urllib.request import HTTPCookieProcessor, Request, build_opener
 import pytest
 from sqlalchemy import make_url
 
+from ops.commands.serving import HEAD_MILLISECONDS
 from tests.fake_events import WEBHOOK_SECRET
 from tests.live_site import ROOT, free_port
 from tests.ops.conftest import Start
@@ -97,6 +98,18 @@ def test_a_webhook_gets_through_a_thousand_idle_connections(serve: Start, port: 
     finally:
         for connection in idle:
             connection.close()
+
+
+@pytest.mark.slow
+@only_sqlite
+def test_who_does_not_end_the_head_of_a_request_is_let_go(serve: Start, port: int) -> None:
+    process = serve()
+    wait_until_open(process, port)
+    with socket.create_connection(("127.0.0.1", port)) as slow:
+        slow.send(b"GET /livez HTTP/1.1\r\nHost: goal")
+        slow.settimeout(6 * HEAD_MILLISECONDS / 1000)
+        assert b" 200 " not in slow.recv(4096)
+        assert slow.recv(4096) == b""
 
 
 @only_sqlite
