@@ -59,9 +59,15 @@ def what_to_do(connection: Connection) -> str | None:
 
 
 def refuse_other_tables() -> None:
-    """Raise Conflict, with what to do, where the tables are not this code's."""
-    with read_only_connection() as connection:
-        told = what_to_do(connection)
+    """Raise Conflict, with what to do, where the tables are not this code's.
+
+    A database that is away says so to whatever needs it; the scheduler waits for it.
+    """
+    try:
+        with read_only_connection() as connection:
+            told = what_to_do(connection)
+    except DBAPIError:
+        return
     if told is not None:
         raise Conflict(f"The database's tables are {told}.")
 

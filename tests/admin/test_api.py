@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -284,6 +286,27 @@ def test_page_costs_the_same_however_many_there_are(
         give(campaign, 100 + number)
     assert asked() == few
     assert max(few) <= 10
+
+
+def test_requests_at_once_with_one_key_are_one_gift(
+    app: Flask, token: Token, make_campaign: MakeCampaign, session: Session
+) -> None:
+    make_campaign()
+    headers = token(Scope.DONATIONS_WRITE)
+    together = threading.Barrier(4)
+
+    def send(_: int) -> TestResponse:
+        client = app.test_client()
+        together.wait()
+        return post(client, headers, gift(paid_at="2021-05-10T12:00:00-04:00"))
+
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(send, range(4)))
+    assert {answer.status_code for answer in answers} == {201}
+    assert len({answer.text for answer in answers}) == 1
+    assert session.scalar(select(func.count()).select_from(Donation)) == 1
+    assert len(list_records(session, AuditFilter(action="donation.recorded"))) == 1
+    assert verify_ledger(session).differences == ()
 
 
 def test_gift_is_recorded_once_however_often_it_is_sent(

@@ -13,15 +13,17 @@ from flask.testing import FlaskClient
 from sqlalchemy import Connection, select, text
 from sqlalchemy.orm import Session
 
+from app import create_app
 from campaigns.models import Period
 from core import revisions
 from core.db import db
-from core.revisions import newest_revisions
+from core.revisions import newest_revisions, refuse_other_tables
 from ops import jobs, lookout
 from ops.models import JobRun
 from payments.models import InboxEvent
-from tests.conftest import MakeCampaign
+from tests.conftest import MakeCampaign, make_settings
 from tests.fake_gateway import FakeGateway
+from tests.live_site import free_port
 from tests.ops.conftest import Run, Start
 from tests.payments.pages import give_online, look
 
@@ -174,3 +176,13 @@ def test_scheduler_s_process_ends_with_what_to_do(app: Flask, start: Start) -> N
     assert process.returncode == 1
     assert OTHERS["9999"] in told
     assert "Traceback" not in told
+
+
+def test_a_database_that_is_away_is_left_to_what_needs_it() -> None:
+    # The scheduler is started before the database, and waits for it; pages say what they always do.
+    app = create_app(make_settings(database_url=f"postgresql://127.0.0.1:{free_port()}/nothing"))
+    with app.app_context():
+        refuse_other_tables()
+        assert revisions.Look().again() is None
+    assert app.test_client().get("/livez").status_code == 200
+    assert app.test_client().get("/c/support-us").status_code == 503
