@@ -180,15 +180,6 @@ def _suggest(
         )
 
 
-def publish_campaign(session: Session, slug: str) -> Campaign:
-    """Open a draft to the public. Publishing an open campaign changes nothing."""
-    campaign = find_campaign(session, slug, drafts=True)
-    if campaign.state == CampaignState.DRAFT:
-        campaign.state = CampaignState.OPEN
-    session.flush()
-    return campaign
-
-
 def find_campaign(
     session: Session, slug: str, *, drafts: bool = False, locked: bool = False
 ) -> Campaign:

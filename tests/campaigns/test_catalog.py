@@ -11,9 +11,10 @@ from campaigns.catalog import (
     create_campaign,
     find_campaign,
     list_campaigns,
-    publish_campaign,
 )
 from campaigns.errors import CampaignExists, CampaignNotFound
+from campaigns.models import CampaignState
+from campaigns.states import move_campaign
 from core.clock import MovableClock
 from core.errors import DomainError
 
@@ -88,7 +89,7 @@ def test_draft_is_found_only_when_asked_for(session: Session, now: datetime) -> 
 
 def test_published_draft_is_found(session: Session, now: datetime) -> None:
     create_campaign(session, replace(NEW, draft=True), now=now)
-    publish_campaign(session, "support-us")
+    move_campaign(session, "support-us", CampaignState.OPEN)
     assert find_campaign(session, "support-us").state == "open"
 
 

@@ -11,12 +11,12 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from campaigns.announcing import announce_closed, announce_goals, unannounced_period_ids
-from campaigns.catalog import publish_campaign
 from campaigns.ledger import Gift, Reduction, state_gift
 from campaigns.ledger_models import ReferenceKind
 from campaigns.matching import Matching, set_matching
-from campaigns.models import UNANNOUNCED, AnnouncedTier, Period
+from campaigns.models import UNANNOUNCED, AnnouncedTier, CampaignState, Period
 from campaigns.rolling import roll_campaign
+from campaigns.states import move_campaign
 from core.clock import MovableClock
 from ops import jobs
 from tests.conftest import START, Give, MakeCampaign
@@ -126,7 +126,7 @@ def test_a_draft_is_told_of_when_it_is_published(
     give(campaign, 260_000)
     jobs.run_job(app, "notices")
     assert told(session) == []
-    publish_campaign(session, campaign.slug)
+    move_campaign(session, campaign.slug, CampaignState.OPEN)
     session.commit()
     jobs.run_job(app, "notices")
     assert len(told(session)) == 1
