@@ -30,9 +30,39 @@ UNPICKLERS = {"pickle", "marshal", "shelve", "dill", "cloudpickle", "joblib"}
 
 
 def test_every_requirement_is_there_once_with_what_shows_it() -> None:
-    rows = re.findall(r"^\| ([\d.–]+) \|.*\| ([^|]*) \|$", PAPER, re.MULTILINE)
+    (table,) = re.findall(r"^## Requirements\n(.*?)^## ", PAPER, re.MULTILINE | re.DOTALL)
+    rows = re.findall(r"^\| ([\d.–]+) \|.*\| ([^|]*) \|$", table, re.MULTILINE)
     assert sorted(number for number, _ in rows) == sorted(REQUIREMENTS)
     assert all("`tests/" in shown for _, shown in rows)
+
+
+def test_every_fault_by_people_and_attackers_is_there_once_with_what_shows_it() -> None:
+    (table,) = re.findall(r"^## What people and.*?\n(.*?)^## ", PAPER, re.MULTILINE | re.DOTALL)
+    rows = re.findall(r"^\| (\d+) \|.*\| ([^|]*) \|$", table, re.MULTILINE)
+    assert [int(number) for number, _ in rows] == list(range(51, 67))
+    assert all("`tests/" in shown for _, shown in rows)
+
+
+def test_secrets_are_compared_in_constant_time() -> None:
+    """A hash or a token is never compared by `==`, which stops at the first difference.
+
+    A database may look for a hash: nobody chooses what theirs begins with. A form's token is no
+    secret to whoever was given the form.
+    """
+    suspect = re.compile(r"\w*(?:hash|secret|signature|token)s?(?:\(.*\))?$", re.IGNORECASE)
+    found = []
+    served = (path for part in OURS if part != "sandbox" for path in (ROOT / part).rglob("*.py"))
+    for path in served:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Compare) and isinstance(node.ops[0], ast.Eq | ast.NotEq):
+                sides = [ast.unparse(side) for side in (node.left, *node.comparators)]
+                is_column = any(re.match(r"[A-Z]\w*\.", side) for side in sides)
+                is_form = any(side.endswith("form_token") for side in sides)
+                if is_column or is_form:
+                    continue
+                if any(suspect.fullmatch(side.rpartition(".")[2]) for side in sides):
+                    found.append(f"{path.relative_to(ROOT)}:{node.lineno}: {ast.unparse(node)}")
+    assert found == []
 
 
 @pytest.mark.parametrize(("file", "name"), NAMED)
