@@ -29,6 +29,7 @@ TOPIC_NAMES: Mapping[Topic, str] = {
     Topic.CARD: "Failed cards",
     Topic.CANCELLED: "Cancelled gifts",
     Topic.GUARD: "Guarded forms",
+    Topic.PAYOUT: "Failed payouts",
 }
 
 

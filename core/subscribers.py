@@ -44,6 +44,7 @@ class Topic(StrEnum):
     CARD = "card"
     CANCELLED = "cancelled"
     GUARD = "guard"
+    PAYOUT = "payout"
     TEST = "test"  # goes to one who is named, and can't be asked for
 
 
@@ -58,6 +59,7 @@ TOPICS: Mapping[Topic, str] = MappingProxyType(
         Topic.CARD: "The card of a regular gift failed.",
         Topic.CANCELLED: "A regular gift was cancelled, or has ended.",
         Topic.GUARD: "A form is guarded, because cards are tested with it.",
+        Topic.PAYOUT: "A payout of Stripe's did not reach the bank.",
     }
 )
 

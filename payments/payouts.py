@@ -9,12 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import islice
 
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.orm import Session
 
 from core.db import OpenSession, in_transaction, insert_if_absent
+from core.money import exact_money
+from core.notices import Notice, notify
+from core.subscribers import Topic
 from payments.gateway import Gateway, Payout
 from payments.gateway import PayoutLine as ToldLine
 from payments.models import Donation, ReconcileCursor
@@ -30,6 +34,7 @@ BATCH = 200
 # How many payouts' lines a tick brings in: the rest waits for the next.
 MOST_AT_ONCE = 50
 _LONGEST = 255
+_FAILED = "failed"
 
 Step = Callable[[str], None]
 
@@ -69,7 +74,7 @@ def bring_payouts(
             continue
         seen += 1
         step(payout.id)
-        if not in_transaction(open_session, lambda session, told=payout: _note(session, told)):  # type: ignore[misc]
+        if not in_transaction(open_session, partial(_note, told=payout, now=begun_at)):
             continue
         if most is not None and completed >= most:
             is_whole = False
@@ -126,8 +131,11 @@ def _move_cursor(session: Session, reached_at: datetime) -> None:
     session.flush()
 
 
-def _note(session: Session, told: Payout) -> bool:
-    """Write down what Stripe says of a payout; tell whether its lines are to be asked for."""
+def _note(session: Session, told: Payout, now: datetime) -> bool:
+    """Write down what Stripe says of a payout; tell whether its lines are to be asked for.
+
+    Admins are told where it has failed since, in the same transaction, and once.
+    """
     values = {
         "amount_minor": told.amount_minor,
         "currency": told.currency,
@@ -137,12 +145,36 @@ def _note(session: Session, told: Payout) -> bool:
         "automatic": told.automatic,
         "failure": told.failure and told.failure[:_LONGEST],
     }
-    insert_if_absent(session, BankPayout, {"id": told.id, **values}, unique=("id",))
+    is_new = insert_if_absent(session, BankPayout, {"id": told.id, **values}, unique=("id",))
     payout = _locked(session, told.id)
+    had_failed = not is_new and payout.status == _FAILED
+    if told.status == _FAILED and not had_failed and now - told.created_at <= LOOK_BACK:
+        notify(session, _failed_notice(told), now=now)
     for name, value in values.items():
         setattr(payout, name, value)
     session.flush()
     return told.reconciled and payout.complete_at is None
+
+
+def _failed_notice(told: Payout) -> Notice:
+    money = exact_money(told.amount_minor, told.currency)
+    return Notice(
+        topic=Topic.PAYOUT,
+        key=f"payout:{told.id}:{_FAILED}",
+        subject=f"A payout of {money} did not reach the bank",
+        text=(
+            f"The bank sent {told.id} back ({told.failure or 'Stripe names no cause'}). The money"
+            " is at Stripe, and the books are as they were: look after the bank account in"
+            " Stripe's Dashboard, which pays out no more until then."
+        ),
+        data={
+            "payout": told.id,
+            "amount_minor": told.amount_minor,
+            "currency": told.currency,
+            "failure": told.failure,
+            "arrives_on": told.arrives_on.isoformat(),
+        },
+    )
 
 
 def _bring_lines(

@@ -5,11 +5,13 @@ from flask import Flask
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from core.outbox import OutboxMail
 from ops import jobs
 from payments.payout_models import BankPayout
 from tests.conftest import MakeCampaign
 from tests.fake_gateway import FakeGateway
 from tests.ops.conftest import Run
+from tests.subscribers import subscribe
 
 only_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
@@ -39,3 +41,28 @@ def test_payouts_come_in_by_themselves(
     fake_gateway.pay_out(amount_minor=4_000, automatic=False)
     jobs.run_job(app, "payouts")
     assert session.scalar(select(func.count()).select_from(BankPayout)) == 1
+
+
+def test_a_payout_that_the_bank_sends_back_is_told_once(
+    app: Flask, fake_gateway: FakeGateway, session: Session
+) -> None:
+    subscribe(session, "books@courier.example")
+    session.commit()
+
+    def told() -> list[str]:
+        jobs.run_job(app, "payouts")
+        session.rollback()
+        subjects = list(session.scalars(select(OutboxMail.subject)))
+        session.rollback()
+        return subjects
+
+    made = fake_gateway.pay_out(amount_minor=4_000, automatic=False)
+    assert told() == []
+    fake_gateway.change_payout(made.id, status="failed", failure="account_closed")
+    (subject,) = told()
+    assert subject.endswith("did not reach the bank")
+    assert "40.00" in subject
+    assert len(told()) == 1
+    text = session.scalars(select(OutboxMail.text)).one()
+    assert made.id in text
+    assert "account_closed" in text
