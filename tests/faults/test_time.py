@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
+import zoneinfo
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from flask import Flask
@@ -17,6 +21,7 @@ from campaigns.ledger import Gift, state_gift
 from campaigns.ledger_models import ReferenceKind
 from campaigns.models import Campaign, Period
 from campaigns.progress import read_progress
+from campaigns.rolling import roll_due
 from core.clock import MovableClock
 from core.db import db
 from ops import jobs, leaps
@@ -148,6 +153,50 @@ def test_38_clock_that_leaps_back_reopens_nothing_and_goes_on(
         clock.set(BOUNDARY - step)
         jobs.run_job(app, "roll")
         assert closed(session) == ["2021-05"]
+
+
+@pytest.fixture
+def new_york_moves(tmp_path: Path) -> Iterator[Callable[[], None]]:
+    """Have the machine's list of zones say, from then on, that New York lies where Tokyo does."""
+
+    def move() -> None:
+        (tmp_path / "America").mkdir()
+        here = next(Path(path) for path in zoneinfo.TZPATH if (Path(path) / "Asia/Tokyo").exists())
+        shutil.copyfile(here / "Asia/Tokyo", tmp_path / "America" / "New_York")
+        zoneinfo.reset_tzpath([str(tmp_path), *zoneinfo.TZPATH])
+        zoneinfo.ZoneInfo.clear_cache()
+
+    yield move
+    zoneinfo.reset_tzpath()
+    zoneinfo.ZoneInfo.clear_cache()
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_37_zone_that_is_moved_leaves_what_was_closed_and_opens_no_gap(
+    session: Session, make_campaign: MakeCampaign, give: Give, new_york_moves: Callable[[], None]
+) -> None:
+    campaign = make_campaign()
+    give(campaign, 52_000)
+    roll_due(session, now=datetime(2021, 6, 2, tzinfo=UTC))
+    session.commit()
+    stored = [(row.starts_at, row.ends_at) for row in list_all(session)]
+    assert stored[0][1] == datetime(2021, 6, 1, 4, tzinfo=UTC)
+
+    new_york_moves()
+    roll_due(session, now=datetime(2021, 7, 20, tzinfo=UTC))
+    session.commit()
+
+    after = list_all(session)
+    assert [(row.starts_at, row.ends_at) for row in after[:2]] == stored
+    assert [row.raised_minor for row in after] == [52_000, 0, 0]
+    assert after[2].starts_at == after[1].ends_at
+    assert after[2].ends_at == datetime(2021, 7, 31, 15, tzinfo=UTC)
+
+
+def list_all(session: Session) -> list[Period]:
+    """Return all periods as they are stored, the first one first."""
+    session.expire_all()
+    return list(session.scalars(select(Period).order_by(Period.starts_at)))
 
 
 @pytest.mark.usefixtures("subscriber")
