@@ -117,13 +117,12 @@ def _give(
 ) -> None:
     starts_at = month.starts_at(campaign.zone)
     seconds = (min(month.ends_at(campaign.zone), now) - starts_at).total_seconds()
-    left = raised_minor
+    left, gifts = raised_minor, []
     while left:
         amount_minor = min(dice.choice(_GIFTS_MINOR), left)
         left -= amount_minor
-        gift = OfflineGift(
-            amount_minor=amount_minor,
-            paid_at=starts_at + timedelta(seconds=int(dice.random() * seconds)),
-            note="demo",
-        )
+        paid_at = starts_at + timedelta(seconds=int(dice.random() * seconds))
+        gifts.append(OfflineGift(amount_minor=amount_minor, paid_at=paid_at, note="demo"))
+    # As they would have come in: the admin's list of the last ones goes by that.
+    for gift in sorted(gifts, key=lambda gift: gift.paid_at):
         record_offline_gift(session, campaign.slug, gift, now=now)
