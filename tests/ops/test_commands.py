@@ -8,15 +8,16 @@ from datetime import timedelta
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from campaigns.models import Period
 from core.auditlog import COMMAND_LINE
 from core.clock import MovableClock
 from core.settings import Settings
+from payments.models import Donation
 from payments.refunding import MOST_ATTEMPTS, RefundWish, request_refund
-from tests.conftest import Give, MakeCampaign, make_settings
+from tests.conftest import START, Give, MakeCampaign, make_settings
 from tests.fake_gateway import FakeGateway
 from tests.ops.conftest import Run
 from tests.payments.conftest import Books
@@ -171,7 +172,7 @@ def test_wrong_ledger_exits_with_1_and_the_differences(
     assert "the entries say 52000" in verified.output
 
 
-def test_demo_is_made_once(run: Run) -> None:
+def test_demo_is_made_once(run: Run, session: Session) -> None:
     assert run("demo").exit_code == 0
     listed = run("campaigns", "list").output
     assert "520 $" in listed
@@ -179,6 +180,9 @@ def test_demo_is_made_once(run: Run) -> None:
     assert again.exit_code == 0
     assert "there already" in again.output
     assert run("ledger", "verify").exit_code == 0
+    # As they would have come in, since the last ones are told by that.
+    paid_at = list(session.scalars(select(Donation.paid_at).order_by(Donation.id)))
+    assert paid_at == sorted(paid_at, key=lambda at: at or START)
 
 
 def test_inbox_of_a_new_site_is_empty(run: Run) -> None:
