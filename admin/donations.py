@@ -18,6 +18,7 @@ from admin.access import admin_blueprint, current_actor, may, needs
 from admin.campaign_fields import attempt
 from admin.entries import exact, local
 from admin.filters import Narrowing, address, asked, campaign_choices, campaign_of, key_of
+from admin.gift_timeline import gift_timeline
 from admin.log_view import log_lines
 from admin.pages import render_admin, say
 from admin.refund_words import request_row
@@ -274,7 +275,11 @@ def _story_page(
         campaign=campaign,
         sums=found.sums,
         rows=[request_row(one, campaign) for one in story.refunds],
-        lines=log_lines(db.session, records),
+        timeline=gift_timeline(
+            story,
+            list(zip(records, log_lines(db.session, records), strict=True)),
+            with_donors=may(Permission.SEE_DONORS),
+        ),
         typed=typed or {"amount": amount, "note": ""},
         problems=problems or {},
         stripe=None if settings().stripe_api_base else _dashboard(),

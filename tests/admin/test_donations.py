@@ -15,9 +15,11 @@ from sqlalchemy.orm import Session
 from admin.roles import Role
 from campaigns.audit import verify_ledger
 from campaigns.models import Campaign
-from core.auditlog import AuditFilter, list_records
+from core.auditlog import COMMAND_LINE, AuditFilter, list_records
+from core.auditlog import record as log_as_done
 from core.clock import MovableClock
 from core.db import db
+from core.outbox import Mail, post_mail
 from payments.donating import OfflineGift, counted_minor, record_offline_gift
 from payments.models import Donation
 from tests.admin.conftest import SignIn
@@ -203,6 +205,54 @@ def test_the_story_of_a_gift_that_came_through_stripe(
     assert stripe in page
     assert "Correct it" not in page
     assert accountant.get(f"{LIST}/don_none").status_code == 404
+
+
+def happenings(client: FlaskClient, donation_id: str) -> list[str]:
+    """Return what a gift's page says happened to it, each with the time that it shows."""
+    page = client.get(f"{LIST}/{donation_id}").text.partition('class="log timeline"')[2]
+    listed = re.findall(r"<li>(.*?)</li>", page.partition("</ol>")[0], re.DOTALL)
+    return [" ".join(re.sub(r"<[^>]*>", " ", one).split()) for one in listed]
+
+
+def test_what_happened_to_a_gift_is_one_list_in_the_order_of_time(
+    accountant: FlaskClient,
+    viewer: FlaskClient,
+    sign_in: SignIn,
+    make_campaign: MakeCampaign,
+    books: Books,
+    clock: MovableClock,
+    session: Session,
+) -> None:
+    make_campaign()
+    checkout = books.donate(2_000, cover_minor=91)
+    clock.advance(timedelta(minutes=2))
+    books.gateway.pay(checkout)
+    clock.advance(timedelta(minutes=1))
+    books.hear(checkout)
+    (gift,) = books.donations()
+    mail = Mail(key=f"thanks:{gift.id}", recipient="ann@example.org", subject="-", text="-")
+    post_mail(session, mail, now=clock.now() + timedelta(minutes=1))
+    done_at = clock.now() + timedelta(days=1)
+    subject = f"donation:{gift.id}"
+    log_as_done(session, COMMAND_LINE, "donation.looked_at", subject=subject, now=done_at)
+    session.commit()
+    told = happenings(accountant, gift.id)
+    wanted = (
+        "06:11 Begun",
+        "06:13 Paid",
+        "06:14 Booked 20.00 USD as gift",
+        "06:14 Booked 0.91 USD as covered fees",
+        "06:15 Mail of thanks waiting ann@example.org",
+    )
+    places = [next(place for place, one in enumerate(told) if text in one) for text in wanted]
+    assert places == sorted(places)
+    last = happenings(sign_in(Role.OWNER), gift.id)[-1]
+    assert last.startswith("13 May 2021")
+    assert "command line looked at donation" in last
+    others = " ".join(happenings(viewer, gift.id))
+    assert "Mail of thanks" in others
+    assert "ann@example.org" not in others
+    assert "looked at" not in others
 
 
 def test_an_offline_gift_is_recorded_once_and_logged(
