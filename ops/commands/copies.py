@@ -16,7 +16,7 @@ from core.clock import now, stopwatch
 from core.db import db
 from core.errors import Conflict, NotFound
 from core.printing import sentences_on_any_tables
-from core.revisions import known_revisions
+from core.revisions import known_revisions, what_to_do
 from core.web import settings
 from ops import dumping
 from ops.commands.noting import SITE, note
@@ -40,10 +40,13 @@ from ops.watch import BACKED_UP
 def backup(file: Path, *, force: bool) -> None:
     """Copy the whole database into FILE, of one moment, while the site runs."""
     begun_at, took_ms = now(), stopwatch()
+    # Tables of another release are copied, too; that they were is not kept as this one keeps it.
+    are_ours = what_to_do(db.session.connection()) is None
     with new_file(file, replace=force) as partial:
         # Before it begins: no donors' data leave without a line, and the copy tells of itself.
         note("site.backup_begun", SITE, {"file": file.name})
-        begin_run(db.session, BACKED_UP, now=begun_at)
+        if are_ours:
+            begin_run(db.session, BACKED_UP, now=begun_at)
         db.session.commit()
         if settings().sqlite:
             with _progress("Copying") as step:
@@ -53,8 +56,9 @@ def backup(file: Path, *, force: bool) -> None:
             with db.engine.connect() as server, _progress("Dumping") as step:
                 dumping.dump(settings().database_url, partial, server=server, step=step)
         size = partial.stat().st_size
-    end_run(db.session, BACKED_UP, begun_at=begun_at, took_ms=took_ms(), error=None, now=now())
-    db.session.commit()
+    if are_ours:
+        end_run(db.session, BACKED_UP, begun_at=begun_at, took_ms=took_ms(), error=None, now=now())
+        db.session.commit()
     click.echo(f"Wrote {file}: {size / 1e6:,.1f} MB, looked through and found whole.")
     click.echo("It holds donors' data, and whoever has it has all of it: keep it as you keep keys.")
 

@@ -208,6 +208,18 @@ def test_copy_is_of_one_moment_although_the_site_goes_on(tmp_path: Path) -> None
         assert books.execute("SELECT one FROM pairs WHERE id = 1").fetchone()[0] > 0
 
 
+def test_tables_of_the_release_before_are_copied_too(app: Flask, run: Run, tmp_path: Path) -> None:
+    # The new release is in its place already, and the copy was forgotten.
+    with app.app_context():
+        app.extensions["alembic"].downgrade("0020")
+    done = run("backup", str(tmp_path / "before"))
+    assert (done.exit_code, "found whole" in done.output) == (0, True), done.output
+    assert "behind: run `flask --app app db upgrade`" in run("doctor").output
+    with app.app_context():
+        app.extensions["alembic"].upgrade()
+    assert run("backup", str(tmp_path / "after")).exit_code == 0
+
+
 @ONLY_SQLITE
 def test_nothing_is_written_over_unless_that_is_said(
     run: Run, make_campaign: MakeCampaign, tmp_path: Path
