@@ -64,6 +64,8 @@ _CONTROL = {code: f"\\x{code:02x}" for code in (*range(32), 127, *range(128, 160
     0x2028: "\\u2028",
     0x2029: "\\u2029",
 }
+# JSON writes these as they are, which many readers of lines take for the end of one.
+_CONTROL_IN_JSON = {code: f"\\u{code:04x}" for code in _CONTROL if code >= 127}  # noqa: PLR2004
 _KEY = "goalpost_log"
 _log = logging.getLogger("goalpost.requests")
 
@@ -193,14 +195,15 @@ class _Lines(logging.Formatter):
             "time": at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
             "level": record.levelname,
             "logger": record.name,
-            "message": hide(message[:MOST_MESSAGE_CHARACTERS]),
+            # Cut when it is hidden: half of a secret would not look like one.
+            "message": hide(message)[:MOST_MESSAGE_CHARACTERS],
             **bound(),
             **getattr(record, _KEY, {}),
         }
         error = record.exc_info[1] if record.exc_info else None
         if error is not None:
             found["error"] = told(error)
-            found["trace"] = hide("".join(_traced(error))[-MOST_TRACE_CHARACTERS:])
+            found["trace"] = hide("".join(_traced(error)))[-MOST_TRACE_CHARACTERS:]
         return found
 
 
@@ -209,7 +212,8 @@ class JsonLines(_Lines):
 
     def format(self, record: logging.LogRecord) -> str:
         """Write a line."""
-        return json.dumps(self.fields(record), ensure_ascii=False, default=str)
+        line = json.dumps(self.fields(record), ensure_ascii=False, default=str)
+        return line.translate(_CONTROL_IN_JSON)
 
 
 class TextLines(_Lines):
@@ -236,7 +240,7 @@ def _traced(error: BaseException) -> Iterator[str]:
         yield from _traced(cause)
         yield "\nwhich led to\n\n"
     yield from traceback.format_tb(error.__traceback__)
-    yield f"{told(error)}\n"
+    yield f"{told(error).translate(_CONTROL)}\n"
 
 
 def _tell_request(answer: Response) -> None:

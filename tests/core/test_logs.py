@@ -244,6 +244,20 @@ def test_what_was_typed_makes_no_line_of_its_own(lines: Lines) -> None:
     assert r"x\x0aERROR forged\x1b[2J\u2028y" in lines.text
 
 
+def test_what_an_error_says_makes_no_line_of_its_own(lines: Lines) -> None:
+    error = RuntimeError("x\nERROR forged\x1b[2J\x85\u2028y")
+    logging.getLogger("goalpost").error("it failed", exc_info=error)
+    assert not re.search("\nERROR|[\x1b\x85\u2028]", lines.text + lines.json)
+    assert r"x\x0aERROR forged\x1b[2J\x85\u2028y" in lines.text
+    assert lines.told()[0]["error"] == "RuntimeError: x\nERROR forged\x1b[2J\x85\u2028y"
+
+
+def test_what_is_cut_in_two_was_hidden_before(lines: Lines) -> None:
+    around = "x " * (logs.MOST_MESSAGE_CHARACTERS // 2 - 3)
+    logging.getLogger("goalpost").warning("%sjane@example.org", around)
+    assert "jane" not in lines.text + lines.json
+
+
 def test_a_line_has_an_end(lines: Lines) -> None:
     logging.getLogger("goalpost").warning("x" * 100_000)
     assert len(lines.told()[0]["message"]) == logs.MOST_MESSAGE_CHARACTERS
