@@ -178,3 +178,8 @@ def test_its_log_names_nobody_and_has_the_id_that_ours_has(
     (ours,) = lines.told("goalpost.requests")
     assert link.endswith(ours["request_id"])
     assert not re.search(r"jane|127\.0\.0\.1", log)
+    # What it may keep has the id too, and not the one that a reader claims.
+    with pytest.raises(urllib.error.HTTPError):
+        ask(f"{front}/static/nothing", **{"X-Request-Id": "claimed-by-a-reader"})
+    kept = (tmp_path / "goalpost.log").read_text().splitlines()[-1]
+    assert kept.endswith(origin.seen[-1]["HTTP_X_REQUEST_ID"])
