@@ -73,6 +73,10 @@ def _told(standing: Standing) -> tuple[str, ...]:
         else "",
         _count(progress.donations, "gift"),
         "last day" if standing.days_left == 1 else f"{standing.days_left} days left",
+        f"at this time in {period_label(campaign, before, locale=LOCALE, capitals=False)}:"
+        f" {money_label(campaign, standing.before_so_far_minor)}"
+        if before and standing.before_so_far_minor is not None
+        else "",
         f"{period_label(campaign, before, locale=LOCALE, capitals=False)} raised"
         f" {money_label(campaign, before.raised_minor)}"
         if before

@@ -64,8 +64,11 @@ class Reference(Base):
             name="sign",
         ),
         Index("ix_ledger_references_gift_id", "gift_id"),
-        # A month's latest gifts.
-        Index("ix_ledger_references_period_id_paid_at", "period_id", "paid_at"),
+        # A month's latest gifts, and what it had raised at an instant, without reading the table.
+        Index(
+            "ix_ledger_references_period_id_paid_at_posted_minor",
+            "period_id", "paid_at", "posted_minor",
+        ),
         # Refunds and disputes: few among gifts.
         Index(
             "ix_ledger_references_kind_id_reductions",
@@ -75,7 +78,7 @@ class Reference(Base):
             postgresql_where=text("gift_id IS NOT NULL"),
         ),
         {"sqlite_strict": True},
-    )
+    )  # fmt: skip
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[ReferenceName]

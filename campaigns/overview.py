@@ -10,22 +10,26 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Select, func, or_, select
+from sqlalchemy import ScalarSelect, Select, case, func, literal, null, or_, select
 from sqlalchemy.orm import Session, aliased, selectinload
 
 from campaigns.calendar import last_day_of
 from campaigns.expected import expected_by_period
 from campaigns.face import Face, compose_face
+from campaigns.ledger_models import Reference
 from campaigns.models import Campaign, CampaignState, Period
 from campaigns.periods import current_periods
 from campaigns.progress import progress_of, progress_of_period
-from core.cadence import Rhythm
+from core.cadence import Rhythm, a_month_before
+from core.db import UtcDateTime
 
 MONTHS = 12
 # A key of a calendar month: quarters, years and odd spans have others.
 _MONTH = "____-__"
 # More than the months shown are long, in whatever zone: what is older is not looked at.
 _AT_MOST = timedelta(days=MONTHS * 31 + 31)
+# Zones that were changed make a month longer by a day at most.
+_MORE_THAN_A_MONTH = timedelta(days=33)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +37,9 @@ class Standing:
     """An open campaign in its present period.
 
     `coming_minor` is what regular gifts are still to bring in it, `before` the period that it
-    follows, None where there is none. `days_left` counts today.
+    follows, None where there is none. `before_so_far_minor` is what is left now of the gifts that
+    were paid in `before` up to this day and time of its month; None where the two are not months.
+    `days_left` counts today.
     """
 
     campaign: Campaign
@@ -41,6 +47,7 @@ class Standing:
     coming_minor: int
     days_left: int
     before: Period | None
+    before_so_far_minor: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +84,8 @@ def read_standings(
     campaigns, count = [row[0] for row in rows], rows[0][1] if rows else 0
     periods = current_periods(session, [campaign.id for campaign in campaigns], now)
     ids = [period.id for period in periods.values()]
-    coming, before = expected_by_period(session, ids), _before(session, ids)
+    coming = expected_by_period(session, ids)
+    before = _before(session, ids, _month_befores(campaigns, now=now))
     standings = []
     for campaign in campaigns:
         period = periods.get(campaign.id)
@@ -87,6 +95,7 @@ def read_standings(
         else:
             progress = progress_of_period(campaign, period, now=now, base_url=base_url)
         coming_minor = coming.get(period.id, 0) if period else 0
+        earlier, so_far_minor = before.get(period.id, (None, None)) if period else (None, None)
         last_day = last_day_of(progress.period.ends_at, campaign.zone)
         standings.append(
             Standing(
@@ -94,24 +103,61 @@ def read_standings(
                 face=compose_face(campaign, progress, coming_minor=coming_minor),
                 coming_minor=coming_minor,
                 days_left=(last_day - now.astimezone(campaign.zone).date()).days + 1,
-                before=before.get(period.id) if period else None,
+                before=earlier,
+                before_so_far_minor=so_far_minor,
             )
         )
     return tuple(standings), count
 
 
-def _before(session: Session, period_ids: Sequence[int]) -> Mapping[int, Period]:
-    """Return the periods that these follow, by their numbers."""
+def _month_befores(campaigns: Sequence[Campaign], *, now: datetime) -> Mapping[int, datetime]:
+    """Return when it was this day and time a month before, by campaign; of those by the month."""
+    return {
+        campaign.id: a_month_before(now, campaign.zone)
+        for campaign in campaigns
+        if campaign.rhythm == Rhythm.MONTH
+    }
+
+
+def _before(
+    session: Session, period_ids: Sequence[int], until: Mapping[int, datetime]
+) -> Mapping[int, tuple[Period, int | None]]:
+    """Return the periods that these follow, and what each had raised `until` then, in one query.
+
+    By the gifts' own times, as all that counts in a month: what was paid until then and is not
+    given back since, whenever it was written down.
+    """
     following = aliased(Period)
-    rows: Select[int, Period] = (
-        select(following.id, Period)
+    rows: Select[int, Period, int | None] = (
+        select(following.id, Period, _raised_until(until) if until else null())
         .join(
             Period,
             (Period.campaign_id == following.campaign_id) & (Period.ends_at == following.starts_at),
         )
         .where(following.id.in_(period_ids))
     )
-    return {row[0]: row[1] for row in session.execute(rows)}
+    found = {}
+    for following_id, period, raised in session.execute(rows):
+        then = until.get(period.campaign_id)
+        # Before its cadence or zone was changed a period may have been a year, or another month.
+        is_its_month = then is not None and period.starts_at <= then < period.ends_at
+        is_a_month = period.ends_at - period.starts_at < _MORE_THAN_A_MONTH
+        # PostgreSQL adds integers up to a decimal; nothing at all is null.
+        found[following_id] = (period, int(raised or 0) if is_its_month and is_a_month else None)
+    return found
+
+
+def _raised_until(until: Mapping[int, datetime]) -> ScalarSelect[int]:
+    then = case(
+        {campaign_id: literal(instant, UtcDateTime()) for campaign_id, instant in until.items()},
+        value=Period.campaign_id,
+    )
+    return (
+        select(func.sum(Reference.posted_minor))
+        .where(Reference.period_id == Period.id, Reference.paid_at <= then)
+        .correlate(Period)
+        .scalar_subquery()
+    )
 
 
 def read_last_months(session: Session, *, now: datetime) -> Mapping[str, Sequence[MonthSum]]:

@@ -27,6 +27,20 @@ _QUARTER = re.compile(r"(\d{4})-Q([1-4])", re.ASCII)
 _MOST_DAYS = 31
 
 
+def a_month_before(instant: datetime, zone: ZoneInfo) -> datetime:
+    """Return the instant at which clocks in `zone` showed this day and time a month before.
+
+    Where the month before had no such day, its last moment; where clocks jumped over the time, the
+    jump; where they showed it twice, the first.
+    """
+    wall = instant.astimezone(zone).replace(tzinfo=None)
+    first_day = wall.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    last_day = first_day - timedelta(days=1)
+    if wall.day > last_day.day:
+        return first_instant(first_day, zone) - timedelta.resolution
+    return first_instant(wall.replace(year=last_day.year, month=last_day.month), zone)
+
+
 class Rhythm(StrEnum):
     """How long a period is. Stored by value."""
 

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import event
+from sqlalchemy import event, func, select
 from sqlalchemy.orm import Session
 
 from admin.roles import Role
 from campaigns.expected import expect_gift
 from campaigns.ledger import Gift, Reduction, state_gift
-from campaigns.ledger_models import ReferenceKind
+from campaigns.ledger_models import EntryKind, LedgerEntry, ReferenceKind
 from campaigns.models import Campaign
 from core.auditlog import list_records
+from core.cadence import Cadence, Rhythm
 from core.clock import MovableClock
 from core.db import db
 from ops.runs import begin_run, end_run
@@ -126,6 +127,54 @@ def test_each_open_campaign_has_its_bar_what_is_to_come_and_the_period_before(
     ):
         assert text in page
     assert "Resting" not in page
+
+
+def test_the_month_before_is_told_as_it_stood_at_this_day_and_time(
+    sign_in: SignIn, session: Session, make_campaign: MakeCampaign, give: Give, clock: MovableClock
+) -> None:
+    campaign = make_campaign()
+    client = sign_in(Role.VIEWER)
+    give(campaign, 52_000)
+    assert "at this time in" not in client.get(HOME).text
+    then = datetime(2021, 4, 12, 10, 11, 12, tzinfo=UTC)  # 06:11:12 in New York, as it is in May
+    give(campaign, 10_000, datetime(2021, 4, 1, 4, tzinfo=UTC))
+    give(campaign, 2_000, then)
+    give(campaign, 40_000, then + timedelta.resolution)
+    give(campaign, 70_000, datetime(2021, 4, 1, 3, 59, 59, tzinfo=UTC))  # in March
+    taken = Gift(
+        reference="pi_1",
+        kind=ReferenceKind.PAYMENT,
+        effect_minor=5_000,
+        paid_at=then,
+        donor_key="-",
+    )
+    back = Reduction(reference="re_1", kind=ReferenceKind.REFUND, effect_minor=-1_500)
+    state_gift(session, campaign, taken, [back], cause="a test", now=START)
+    session.commit()
+    assert "at this time in April 2021: 155 $ · April 2021 raised 555 $" in client.get(HOME).text
+    by_the_ledger = session.scalar(
+        select(func.sum(LedgerEntry.amount_minor)).where(
+            LedgerEntry.kind == EntryKind.GIFT,
+            LedgerEntry.paid_at >= datetime(2021, 4, 1, 4, tzinfo=UTC),
+            LedgerEntry.paid_at <= then,
+        )
+    )
+    assert by_the_ledger == 15_500
+    session.rollback()
+    clock.advance(timedelta(days=19))  # the 31st: April had none
+    page = sign_in(Role.VIEWER, email="b@courier.example").get(HOME).text
+    assert "at this time in April 2021: 555 $" in page
+
+
+def test_what_is_no_month_has_none_before_it(
+    sign_in: SignIn, make_campaign: MakeCampaign, give: Give
+) -> None:
+    campaign = make_campaign(cadence=Cadence(Rhythm.QUARTER))
+    give(campaign, 1_000)
+    give(campaign, 2_000, START - timedelta(days=90))
+    page = sign_in(Role.VIEWER).get(HOME).text
+    assert "raised 20 $" in page
+    assert "at this time in" not in page
 
 
 def test_beyond_a_dozen_the_busiest_are_shown_and_a_link_to_all(

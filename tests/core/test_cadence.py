@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.cadence import MONTHLY, Cadence, Rhythm, Span, checked_key
+from core.cadence import MONTHLY, Cadence, Rhythm, Span, a_month_before, checked_key
 from core.errors import Invalid
 from core.zones import load_zone
 
@@ -28,6 +28,33 @@ def spans(cadence: Cadence, first: date, end: date) -> list[Span]:
     while found[-1].end_day < end:
         found.append(cadence.after(found[-1]))
     return found
+
+
+@pytest.mark.parametrize(
+    ("zone", "instant", "before"),
+    [
+        ("UTC", "2021-05-12T10:11:12Z", "2021-04-12T10:11:12Z"),
+        ("UTC", "2021-01-05T00:00:00Z", "2020-12-05T00:00:00Z"),
+        # Its own day, in the zone: the 1st, while UTC has the 2nd.
+        ("America/New_York", "2021-05-02T03:00:00Z", "2021-04-02T03:00:00Z"),
+        # The same time by the clocks, which were changed between.
+        ("America/New_York", "2021-04-01T16:00:00Z", "2021-03-01T17:00:00Z"),
+        # Clocks jumped from 2 to 3 on the day before: at the jump.
+        ("America/New_York", "2021-04-14T06:30:00Z", "2021-03-14T07:00:00Z"),
+        # At 1:30 twice: the first.
+        ("America/New_York", "2021-12-07T06:30:00Z", "2021-11-07T05:30:00Z"),
+        # No such day: the last moment.
+        ("UTC", "2021-03-29T08:00:00Z", "2021-02-28T23:59:59.999999Z"),
+        ("UTC", "2021-05-31T00:00:00Z", "2021-04-30T23:59:59.999999Z"),
+        ("UTC", "2020-03-29T08:00:00Z", "2020-02-29T08:00:00Z"),
+        ("Europe/Sofia", "2021-03-31T12:00:00Z", "2021-02-28T21:59:59.999999Z"),
+    ],
+)
+def test_a_month_before_it_was_the_same_day_and_time_by_the_clocks(
+    zone: str, instant: str, before: str
+) -> None:
+    found = a_month_before(datetime.fromisoformat(instant), ZoneInfo(zone))
+    assert found == datetime.fromisoformat(before)
 
 
 @pytest.mark.parametrize("name", ZONES)
