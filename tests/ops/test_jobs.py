@@ -104,7 +104,7 @@ def test_old_backlog_is_seen(
 
 
 def test_missing_migrations_are_not_ready(client: FlaskClient, session: Session) -> None:
-    session.execute(text("UPDATE alembic_version SET version_num = '0000'"))
+    session.execute(text("UPDATE alembic_version SET version_num = '0001'"))
     session.commit()
     answer = client.get("/readyz")
     assert answer.status_code == 503
