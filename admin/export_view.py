@@ -5,21 +5,24 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from babel.numbers import format_decimal
 from sqlalchemy.orm import Session
 
 from campaigns.catalog import list_campaigns
 from campaigns.models import Campaign
+from core.auditlog import AuditFilter, AuditRecord, list_records
 from core.errors import DomainError
 from payments.export_filters import What
 from payments.export_models import ExportRun, RunState
-from payments.export_runs import is_dead, list_runs
+from payments.export_runs import MOST_LISTED, is_dead, list_runs
 from payments.models import DonationState
 
 # Beyond so many, one types a campaign's name instead of choosing it.
 MOST_CAMPAIGNS = 100
+# What the log calls the file of a payout's lines.
+PAYOUT_TAKEN_OUT = "payout.taken_out"
 _LOCALE = "en"
 _TOLD = {
     RunState.RUNNING: "under way",
@@ -41,11 +44,12 @@ class RunView:
     personal: bool
     by: str
     at: str
-    state: RunState
+    state: RunState | None  # None where nobody follows the file to its end
     state_label: str
     rows_label: str
     rows_done: int
     rows_total: int | None  # None while they are counted
+    href: str | None = None  # where it can be taken out again
 
     @property
     def is_under_way(self) -> bool:
@@ -80,8 +84,33 @@ def export_form(
 
 
 def run_views(session: Session, *, now: datetime) -> list[RunView]:
-    """Return what was taken out, the newest first."""
-    return [_view(run, now=now) for run in list_runs(session)]
+    """Return what was taken out, the newest first: exports, and the lines of payouts.
+
+    Of a payout's file the log alone knows; it is short, and nobody follows it to its end.
+    """
+    payouts = list_records(session, AuditFilter(action=PAYOUT_TAKEN_OUT), limit=MOST_LISTED)
+    dated = [(run.started_at, _view(run, now=now)) for run in list_runs(session)]
+    dated += [(record.at, _payout_view(record)) for record in payouts]
+    dated.sort(key=lambda one: one[0], reverse=True)
+    return [view for _, view in dated[:MOST_LISTED]]
+
+
+def _payout_view(record: AuditRecord) -> RunView:
+    payout_id = record.subject.partition(":")[2]
+    return RunView(
+        what="Payout",
+        format=str(record.told.get("format", "")).upper(),
+        narrowed=payout_id,
+        personal=False,
+        by=record.actor_name,
+        at=_time_text(record.at),
+        state=None,
+        state_label="begun",
+        rows_label="–",
+        rows_done=0,
+        rows_total=None,
+        href=f"/admin/payouts/{payout_id}",
+    )
 
 
 def _view(run: ExportRun, *, now: datetime) -> RunView:
@@ -99,10 +128,14 @@ def _view(run: ExportRun, *, now: datetime) -> RunView:
         narrowed=", ".join(days.get(name, "{}").format(value) for name, value in filters.items()),
         personal=run.personal,
         by=run.actor_name,
-        at=f"{run.started_at:%Y-%m-%d %H:%M} UTC",
+        at=_time_text(run.started_at),
         state=state,
         state_label=_TOLD[state],
         rows_label=f"{rows_done}" if is_whole else f"{rows_done} of {rows_total}",
         rows_done=run.rows_done,
         rows_total=run.rows_total,
     )
+
+
+def _time_text(instant: datetime) -> str:
+    return f"{instant.astimezone(UTC):%Y-%m-%d %H:%M} UTC"

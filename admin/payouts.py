@@ -8,6 +8,7 @@ from flask import Response, redirect, request
 from flask.typing import ResponseReturnValue
 
 from admin.access import admin_blueprint, current_actor, needs
+from admin.export_view import PAYOUT_TAKEN_OUT
 from admin.pages import render_admin, say
 from admin.payout_view import line_row, payout_row, share_row
 from admin.roles import Permission
@@ -116,7 +117,7 @@ def take_out(payout_id: str) -> ResponseReturnValue:
     record(
         db.session,
         current_actor(),
-        "payout.taken_out",
+        PAYOUT_TAKEN_OUT,
         subject=f"payout:{payout_id}",
         details={"format": format_.value},
         now=now(),

@@ -226,6 +226,7 @@ def test_lines_are_taken_out_as_a_file(
     bring: Bring,
     make_campaign: MakeCampaign,
     session: Session,
+    clock: MovableClock,
     format_: str,
     read: Callable[[Any], list[dict[str, Any]]],
 ) -> None:
@@ -247,6 +248,18 @@ def test_lines_are_taken_out_as_a_file(
     assert (record.action, record.subject) == ("payout.taken_out", f"payout:{made.id}")
     session.rollback()
     assert accountant.post(f"{LIST}/{made.id}/lines", data={"format": "exe"}).status_code == 422
+    for _ in range(2):
+        clock.advance(timedelta(minutes=1))
+        wanted = {"what": "months", "format": "csv"}
+        accountant.post("/admin/exports", data=wanted).close()
+    clock.advance(timedelta(minutes=1))
+    accountant.post(f"{LIST}/{made.id}/lines", data={"format": format_}).close()
+    listed = accountant.get("/admin/exports").text
+    names = [name.strip() for name in re.findall(r'<th scope="row">([A-Za-z]+),', listed)]
+    assert names == ["Payout", "Months", "Months", "Payout"]
+    assert f"Payout, {format_.upper()}" in listed
+    assert f'<a href="{LIST}/{made.id}">{made.id}</a>' in listed
+    assert "accountant@courier.example" in listed.partition('id="runs"')[2]
 
 
 @pytest.mark.parametrize("role", [role for role in Role if Permission.EXPORT not in GRANTS[role]])

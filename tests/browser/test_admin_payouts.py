@@ -84,3 +84,5 @@ def test_payouts_are_whole_at_every_width(
     with page.expect_download() as got:
         page.get_by_role("button", name="All as CSV").click()
     assert got.value.suggested_filename == f"payout-{made}.csv"
+    page.goto(f"{site}/admin/exports")
+    look_at(page, "exports")
