@@ -25,7 +25,10 @@ from ops.measuring import measure
 KEPT_SECONDS = 5
 PREFIX = "goalpost_"
 _EXTENSION = "goalpost.metrics"
-_OF_PROXIES = ("Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-Ip")
+_OF_PROXIES = (
+    *("Forwarded", "Via", "X-Real-Ip"),
+    *("X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Port"),
+)
 
 bp = Blueprint("metrics", __name__)
 

@@ -50,6 +50,7 @@ only_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
         (1, "127.0.0.1", {"X-Forwarded-For": "127.0.0.1"}, 403),
         (0, "127.0.0.1", {"X-Forwarded-For": "203.0.113.9"}, 403),
         (0, "127.0.0.1", {"Via": "1.1 proxy"}, 403),
+        (1, "127.0.0.1", {"X-Forwarded-Proto": "https"}, 403),
         (0, "", {}, 403),
         (0, "not an address", {}, 403),
     ],
