@@ -24,7 +24,7 @@ from campaigns.models import Campaign
 from campaigns.parts import Origin
 from campaigns.recent import name_gift
 from core.db import OpenSession, in_transaction, insert_if_absent
-from core.money import to_major
+from core.money import exact_money, to_major
 from payments import gateway, quarantine, recurring
 from payments.adopting import adopt
 from payments.donating import known_donor
@@ -285,9 +285,11 @@ def _settle(session: Session, donation: Donation, found: PaymentFacts, occasion:
         name_gift(session, payment.id, donation.public_name)
     if was_open:  # last, so that the tally's row is held for no longer than it takes to commit
         count_paid(session, donation, now=occasion.now)
-    outcome = f"{payment.id} counted: {left} of {gift_minor} {payment.currency}"
+    currency = payment.currency
+    outcome = f"{payment.id} counted: {to_major(left, currency)} of"
+    outcome += f" {exact_money(gift_minor, currency)}"
     if cover_minor:
-        outcome += f", and {cover_minor} to cover fees"
+        outcome += f", and {exact_money(cover_minor, currency)} to cover fees"
     if payment.received_minor + sum(part.effect_minor for part in reductions) < 0:
         outcome += ", refunds and disputes ask for more than the gift"
     return outcome

@@ -70,7 +70,8 @@ def test_card_is_charged_both_and_the_bar_shows_the_gift(books: Books, session: 
     checkout = books.donate(cover_minor=91)
     payment = books.gateway.pay(checkout)
     assert payment.received_minor == 2_091
-    assert books.hear(checkout) == f"{payment.id} counted: 2000 of 2000 USD, and 91 to cover fees"
+    told = f"{payment.id} counted: 20.00 of 20.00 USD, and 0.91 USD to cover fees"
+    assert books.hear(checkout) == told
     books.hear(payment.id)
     assert months(session) == {"2021-05": (2_000, 1, 91)}
     assert drifts(books) == []
