@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 from flask import Flask
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Page, expect
 from sqlalchemy.orm import Session
 
 from admin.roles import Role
@@ -47,4 +47,17 @@ def test_it_follows_while_it_is_seen_and_axe_finds_nothing(
     give(campaign, 52_000)
     expect(tab.get_by_text("520 $", exact=True).first).to_be_visible(timeout=15_000)
     look_at(tab, "home")
+    drawn = look_of_the_bar(tab)
+    tab.goto(f"{site}/c/support-us")
+    assert drawn == look_of_the_bar(tab)
     context.close()
+
+
+def look_of_the_bar(tab: Page) -> dict[str, str]:
+    """Return what a rule of the page around it would change."""
+    look: dict[str, str] = tab.locator(".goal .bar").first.evaluate(
+        """bar => Object.fromEntries(
+            ["display", "height", "padding", "borderTop", "borderBottom", "background"]
+                .map(name => [name, getComputedStyle(bar)[name]]))"""
+    )
+    return look
