@@ -9,8 +9,10 @@ from flask_security import LoginForm, VerifyForm
 from flask_security.forms import TwoFactorVerifyCodeForm
 from flask_security.recovery_codes import MfRecoveryForm
 from flask_security.webauthn import WebAuthnSigninForm, WebAuthnSigninResponseForm
+from wtforms import Field
 
 from admin.models import User
+from admin.passwords import MOST_CHARACTERS
 from admin.throttle import TooManyTries, count_try, hold_back
 from core import clock
 from core.db import db
@@ -44,6 +46,14 @@ class _HeldBack:
         return good
 
 
+def _cut(password: Field) -> None:
+    """Leave of a password that is too long to be anybody's so much that it stays so.
+
+    Hashing, which a wrong one costs as a right one, refuses what is far longer: with an error.
+    """
+    password.data = (password.data or "")[: MOST_CHARACTERS + 1]
+
+
 class SignIn(_HeldBack, LoginForm):
     """Mail address and password. There is no cookie that outlives the session."""
 
@@ -57,6 +67,7 @@ class SignIn(_HeldBack, LoginForm):
         return self.email.data or ""
 
     def _check(self, **kwargs: Any) -> bool:
+        _cut(self.password)
         return bool(super().validate(**kwargs))
 
 
@@ -71,6 +82,7 @@ class Confirm(_HeldBack, VerifyForm):
         return cast("User", self.user).email
 
     def _check(self, **kwargs: Any) -> bool:
+        _cut(self.password)
         return bool(super().validate(**kwargs))
 
 

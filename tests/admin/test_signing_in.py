@@ -271,6 +271,20 @@ def test_readers_pages_know_nothing_of_users(
     assert not [statement for statement in asked if "users" in statement]
 
 
+@only_sqlite
+@pytest.mark.usefixtures("ann")
+@pytest.mark.parametrize("email", [EMAIL, "nobody@courier.example"])
+def test_password_of_any_length_is_wrong_and_no_error(client: FlaskClient, email: str) -> None:
+    refused = sign_in_by_form(client, email=email, password=PASSWORD + "x" * 100_000)
+    assert refused.status_code == 200
+    assert not is_in(client)
+    sign_in_by_form(client)
+    # Asked for once more, by who is in.
+    token = csrf_token(client, "/admin/confirm")
+    again = client.post("/admin/confirm", data={"csrf_token": token, "password": "x" * 100_000})
+    assert again.status_code == 200
+
+
 # Codes and recovery
 
 
