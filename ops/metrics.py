@@ -87,7 +87,7 @@ def metrics_text() -> bytes:
     for gauge in measure(read_session, now=now()):
         family = GaugeMetricFamily(f"{PREFIX}{gauge.name}", gauge.told, labels=gauge.labels)
         for sample in gauge.samples:
-            family.add_metric(sample.labels, float(sample.value))
+            family.add_metric(sample.labels, sample.value)
         families.append(family)
 
     class Told:

@@ -42,6 +42,9 @@ from tests.faults.forms import (
 )
 from tests.faults.full_site import FullSite
 
+# What fails over a long text is to be shown, and not that it is long.
+pytestmark = pytest.mark.filterwarnings("ignore:Generating overly large repr")
+
 TEMPLATES = Path(__file__).resolve().parents[2] / "templates"
 # Shown to who gives during an attack, with the fields and the address of `_form.html`'s form:
 # tests/payments/test_challenge.py has the attack.
